@@ -1,0 +1,1 @@
+"""Penstock: five venues' withdrawal APIs in front of one engine."""

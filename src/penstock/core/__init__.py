@@ -1,0 +1,1 @@
+"""Values only: amounts, time, ids, refusals, secrets, commands and views. Imports nothing else of the package."""

@@ -1,0 +1,77 @@
+"""Named moments at which a crash test may kill the service.
+
+`point(name)` does nothing until a test arms it (`service.py` arms it from the environment at start). The names are
+closed: a call with an unknown name fails at once, so the crash test's list cannot fall behind the code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+POINTS: tuple[str, ...] = (
+    "intake.request_read",
+    "intake.authenticated",
+    "intake.command_read",
+    "intake.queued",
+    "intake.answer_ready",
+    "intake.answer_handed_over",
+    "store.batch_taken",
+    "store.batch_loaded",
+    "store.batch_decided",
+    "store.batch_begun",
+    "store.batch_written",
+    "store.before_commit",
+    "store.committed",
+    "store.answered",
+    "worker.lane_claimed",
+    "worker.work_found",
+    "worker.checked",
+    "worker.nonce_chosen",
+    "worker.intent_built",
+    "worker.plan_queued",
+    "worker.planned",
+    "worker.before_sign",
+    "signer.request_read",
+    "signer.signed",
+    "signer.logged",
+    "signer.answered",
+    "worker.bytes_received",
+    "worker.bytes_checked",
+    "worker.signed_stored",
+    "worker.before_send",
+    "worker.sent",
+    "worker.sent_recorded",
+    "worker.located",
+    "worker.mined_seen",
+    "worker.mined_recorded",
+    "worker.final_seen",
+    "worker.before_settle",
+    "worker.settled",
+    "worker.pass_done",
+    "bump.due",
+    "bump.intent_built",
+    "bump.planned",
+    "bump.signed",
+    "bump.stored",
+    "bump.sent",
+    "start.store_opened",
+    "start.signer_started",
+    "start.lanes_checked",
+    "start.ready",
+)
+
+_known = frozenset(POINTS)
+_armed: Callable[[str], None] | None = None
+
+
+def point(name: str) -> None:
+    """Say that the process has come to `name`."""
+    if _armed is not None:
+        assert name in _known, name
+        _armed(name)
+
+
+def arm(action: Callable[[str], None] | None) -> None:
+    """Have `action` called with each point's name from now on; None disarms."""
+    global _armed  # noqa: PLW0603 - one switch per process is the point
+    _armed = action

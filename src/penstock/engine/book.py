@@ -1,0 +1,47 @@
+"""The address book: which of an account's entries, if any, allows a payment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from penstock.core.catalogue import Network
+from penstock.core.commands import AddressKind
+from penstock.core.refusals import RefusalCode, Refused
+from penstock.core.time import UnixMs
+from penstock.engine.rows import BookRow
+
+
+def covers(entry: BookRow, asset: str, network: Network) -> bool:
+    """Whether the entry's kind reaches this asset on this network, and it was not removed."""
+    if entry.removed_ms is not None:
+        return False
+    match entry.kind:
+        case AddressKind.STANDARD:
+            return entry.asset == asset and entry.network == network.code
+        case AddressKind.UNIVERSAL:
+            return entry.network == network.code
+        case AddressKind.EVM:
+            return network.family == "evm"
+        case _:
+            raise AssertionError(entry.kind)
+
+
+def find_entry(entries: Iterable[BookRow], asset: str, network: Network, memo: str, now_ms: UnixMs) -> BookRow:
+    """The entry that allows paying to its address with this memo now.
+
+    entries: all of the account's entries for the address. Raises Refused: ADDRESS_NOT_IN_BOOK, ADDRESS_NOT_VERIFIED,
+    MEMO_INVALID (the address is there with another memo), ADDRESS_COOLING_DOWN, in this order.
+    """
+    matching = [entry for entry in entries if covers(entry, asset, network)]
+    if not matching:
+        raise Refused(RefusalCode.ADDRESS_NOT_IN_BOOK)
+    verified = [entry for entry in matching if entry.verified]
+    if not verified:
+        raise Refused(RefusalCode.ADDRESS_NOT_VERIFIED)
+    same_memo = [entry for entry in verified if entry.memo == memo]
+    if not same_memo:
+        raise Refused(RefusalCode.MEMO_INVALID)
+    for entry in same_memo:
+        if entry.usable_from_ms <= now_ms:
+            return entry
+    raise Refused(RefusalCode.ADDRESS_COOLING_DOWN)

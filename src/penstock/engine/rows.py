@@ -1,0 +1,400 @@
+"""The rows the engine reads and writes. `KEY` names the primary key; the store derives its statements from these.
+
+Fields annotated `Units` are stored as canonical decimal text, because 18-decimal amounts overflow 64 bits.
+Rows with `APPEND_ONLY` are inserted once and never change; the database's triggers refuse anything else.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from penstock.core.amounts import Units
+from penstock.core.ids import AccountId, AttemptId, PostingId, WithdrawalId
+from penstock.core.states import State
+from penstock.core.time import UnixMs
+
+
+class Row(msgspec.Struct, frozen=True, gc=False):
+    """Base of all rows. `key` is the tuple of the primary key's values, in `KEY`'s order."""
+
+    TABLE: ClassVar[str]
+    KEY: ClassVar[tuple[str, ...]]
+    APPEND_ONLY: ClassVar[bool] = False
+
+
+class AccountRow(Row, frozen=True, gc=False):
+    """A customer's account. email and phone are unique where given; account_number is what others address it by."""
+
+    TABLE = "accounts"
+    KEY = ("account_id",)
+    account_id: AccountId
+    account_number: str
+    email: str | None
+    phone: str | None
+    master_account_id: AccountId | None
+    may_withdraw: bool
+    frozen: bool
+    created_ms: UnixMs
+
+    @property
+    def key(self) -> tuple[int]:
+        return (self.account_id,)
+
+
+class ApiKeyRow(Row, frozen=True, gc=False):
+    """An API key. permissions and allowed_ips are comma-joined text."""
+
+    TABLE = "api_keys"
+    KEY = ("key_id",)
+    key_id: str
+    account_id: AccountId
+    venue: str
+    secret: str
+    passphrase: str
+    permissions: str
+    allowed_ips: str
+    expires_ms: UnixMs | None
+    frozen: bool
+    created_ms: UnixMs
+
+    @property
+    def key(self) -> tuple[str]:
+        return (self.key_id,)
+
+    def __repr__(self) -> str:
+        return f"ApiKeyRow(key_id={self.key_id!r}, secret=***)"
+
+
+class BookRow(Row, frozen=True, gc=False):
+    """An address-book entry. asset "" and network "" where the kind spans several; removed ones stay as rows."""
+
+    TABLE = "book"
+    KEY = ("entry_id",)
+    entry_id: int
+    account_id: AccountId
+    kind: str
+    asset: str
+    network: str
+    address: str
+    memo: str
+    remark: str
+    verified: bool
+    usable_from_ms: UnixMs
+    removed_ms: UnixMs | None
+    created_ms: UnixMs
+
+    @property
+    def key(self) -> tuple[int]:
+        return (self.entry_id,)
+
+
+class BalanceRow(Row, frozen=True, gc=False):
+    """What one wallet of an account has of an asset; neither part is ever below zero (by constraint too)."""
+
+    TABLE = "balances"
+    KEY = ("account_id", "asset", "wallet")
+    account_id: AccountId
+    asset: str
+    wallet: str
+    available: Units
+    held: Units
+
+    @property
+    def key(self) -> tuple[int, str, str]:
+        return (self.account_id, self.asset, self.wallet)
+
+
+class QuotaRow(Row, frozen=True, gc=False):
+    """How much of its daily quota an account has used on a UTC day (days since 1970), in satoshi."""
+
+    TABLE = "quotas"
+    KEY = ("account_id", "day")
+    account_id: AccountId
+    day: int
+    used_sat: int
+
+    @property
+    def key(self) -> tuple[int, int]:
+        return (self.account_id, self.day)
+
+
+class PostingRow(Row, frozen=True, gc=False):
+    """One balanced journal entry. kind: "hold", "settle", "release", "deposit", "opening", "gas_hold", "network_fee"."""
+
+    TABLE = "postings"
+    KEY = ("posting_id",)
+    APPEND_ONLY = True
+    posting_id: PostingId
+    kind: str
+    withdrawal_id: WithdrawalId | None
+    reference: str
+    at_ms: UnixMs
+
+    @property
+    def key(self) -> tuple[int]:
+        return (self.posting_id,)
+
+
+class EntryRow(Row, frozen=True, gc=False):
+    """One leg of a posting: `units` (signed) to a ledger account. Per posting and asset the legs sum to zero."""
+
+    TABLE = "entries"
+    KEY = ("posting_id", "line")
+    APPEND_ONLY = True
+    posting_id: PostingId
+    line: int
+    ledger_account: str
+    asset: str
+    units: Units
+
+    @property
+    def key(self) -> tuple[int, int]:
+        return (self.posting_id, self.line)
+
+
+class RequestRow(Row, frozen=True, gc=False):
+    """The memory of an accepted request, for ever: the same id gets the same withdrawal."""
+
+    TABLE = "requests"
+    KEY = ("account_id", "venue", "request_id")
+    APPEND_ONLY = True
+    account_id: AccountId
+    venue: str
+    request_id: str
+    business: str
+    withdrawal_id: WithdrawalId
+    at_ms: UnixMs
+
+    @property
+    def key(self) -> tuple[int, str, str]:
+        return (self.account_id, self.venue, self.request_id)
+
+
+class WithdrawalRow(Row, frozen=True, gc=False):
+    """A withdrawal. amount = fee + net. recipient_id is set for a transfer to another account.
+
+    steps counts the state changes, so that history and outbox rows are numbered without asking. attempt_id: the newest
+    attempt. tx_hash, confirmations: of the attempt that is mined, else the newest.
+    """
+
+    TABLE = "withdrawals"
+    KEY = ("withdrawal_id",)
+    withdrawal_id: WithdrawalId
+    account_id: AccountId
+    venue: str
+    asset: str
+    network: str
+    wallet: str
+    amount: Units
+    fee: Units
+    net: Units
+    address: str
+    memo: str
+    recipient: str
+    recipient_id: AccountId | None
+    book_entry_id: int | None
+    remark: str
+    state: State
+    reason: str
+    steps: int
+    attempt_id: AttemptId | None
+    tx_hash: str
+    confirmations: int
+    created_ms: UnixMs
+    updated_ms: UnixMs
+
+    @property
+    def key(self) -> tuple[int]:
+        return (self.withdrawal_id,)
+
+
+class HistoryRow(Row, frozen=True, gc=False):
+    """One state change. state_before "" for the first."""
+
+    TABLE = "history"
+    KEY = ("withdrawal_id", "sequence")
+    APPEND_ONLY = True
+    withdrawal_id: WithdrawalId
+    sequence: int
+    state_before: str
+    state_after: str
+    detail: str
+    at_ms: UnixMs
+
+    @property
+    def key(self) -> tuple[int, int]:
+        return (self.withdrawal_id, self.sequence)
+
+
+class OutboxRow(Row, frozen=True, gc=False):
+    """One event for the outside per state change, numbered per withdrawal; delivered_ms None until a worker has it."""
+
+    TABLE = "outbox"
+    KEY = ("withdrawal_id", "sequence")
+    withdrawal_id: WithdrawalId
+    sequence: int
+    account_id: AccountId
+    state: State
+    at_ms: UnixMs
+    delivered_ms: UnixMs | None
+
+    @property
+    def key(self) -> tuple[int, int]:
+        return (self.withdrawal_id, self.sequence)
+
+
+class DepositRow(Row, frozen=True, gc=False):
+    """A credit to a customer: a deposit, or the receiving side of a transfer. reference is unique for ever."""
+
+    TABLE = "deposits"
+    KEY = ("reference",)
+    APPEND_ONLY = True
+    reference: str
+    deposit_id: int
+    account_id: AccountId
+    asset: str
+    network: str
+    wallet: str
+    amount: Units
+    address: str
+    tx_id: str
+    created_ms: UnixMs
+
+    @property
+    def key(self) -> tuple[str]:
+        return (self.reference,)
+
+
+class DepositAddressRow(Row, frozen=True, gc=False):
+    """Where an account may send deposits on a network."""
+
+    TABLE = "deposit_addresses"
+    KEY = ("account_id", "network")
+    account_id: AccountId
+    network: str
+    address: str
+    memo: str
+
+    @property
+    def key(self) -> tuple[int, str]:
+        return (self.account_id, self.network)
+
+
+class LaneRow(Row, frozen=True, gc=False):
+    """A sender of a network. next_nonce: the first never planned. quarantine: "" or why nothing may be sent."""
+
+    TABLE = "lanes"
+    KEY = ("network", "sender")
+    network: str
+    sender: str
+    next_nonce: int
+    owner: str
+    lease_until_ms: UnixMs
+    epoch: int
+    quarantine: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return (self.network, self.sender)
+
+
+class NonceRow(Row, frozen=True, gc=False):
+    """Who uses a nonce: a withdrawal, a filler (withdrawal_id None), or nobody for now (free).
+
+    fee_held: what the gas float holds for it until one transaction with this nonce is final. final: one is.
+    """
+
+    TABLE = "nonces"
+    KEY = ("network", "sender", "nonce")
+    network: str
+    sender: str
+    nonce: int
+    withdrawal_id: WithdrawalId | None
+    free: bool
+    final: bool
+    fee_held: Units
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        return (self.network, self.sender, self.nonce)
+
+
+class AttemptRow(Row, frozen=True, gc=False):
+    """One transaction for a withdrawal or a filler. intent is encoded JSON; raw is None until signed."""
+
+    TABLE = "attempts"
+    KEY = ("attempt_id",)
+    attempt_id: AttemptId
+    withdrawal_id: WithdrawalId | None
+    network: str
+    sender: str
+    nonce: int
+    intent: str
+    replaces: AttemptId | None
+    state: str
+    raw: bytes | None
+    tx_hash: str
+    created_ms: UnixMs
+    signed_ms: UnixMs | None
+    sent_ms: UnixMs | None
+
+    @property
+    def key(self) -> tuple[int]:
+        return (self.attempt_id,)
+
+
+class ControlRow(Row, frozen=True, gc=False):
+    """An operator's switch: "sending" or "network/<code>"."""
+
+    TABLE = "controls"
+    KEY = ("name",)
+    name: str
+    stopped: bool
+    reason: str
+    at_ms: UnixMs
+
+    @property
+    def key(self) -> tuple[str]:
+        return (self.name,)
+
+
+class AuditRow(Row, frozen=True, gc=False):
+    """One act of an operator: who, what, on what; detail is JSON without secrets."""
+
+    TABLE = "audit"
+    KEY = ("audit_id",)
+    APPEND_ONLY = True
+    audit_id: int
+    actor: str
+    act: str
+    subject: str
+    detail: str
+    at_ms: UnixMs
+
+    @property
+    def key(self) -> tuple[int]:
+        return (self.audit_id,)
+
+
+ROW_TYPES: tuple[type[Row], ...] = (
+    AccountRow,
+    ApiKeyRow,
+    BookRow,
+    BalanceRow,
+    QuotaRow,
+    PostingRow,
+    EntryRow,
+    WithdrawalRow,
+    RequestRow,
+    HistoryRow,
+    OutboxRow,
+    DepositRow,
+    DepositAddressRow,
+    LaneRow,
+    NonceRow,
+    AttemptRow,
+    ControlRow,
+    AuditRow,
+)

@@ -1,0 +1,1 @@
+"""All SQL: loads what a decision needs, writes what it returns."""

@@ -1,0 +1,61 @@
+"""What can be read beside the writer, on every database. Readers see what is committed, never a batch in progress."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol, TypeVar
+
+from penstock.core.ids import AccountId, WithdrawalId
+from penstock.core.queries import Query
+from penstock.core.views import AttemptView, HistoryView, KeyView, WithdrawalView
+from penstock.engine.rows import AttemptRow, LaneRow, NonceRow, Row, WithdrawalRow
+
+R = TypeVar("R", bound=Row)
+
+
+class Reader(Protocol):
+    """Blocking reads. One reader may be used from any thread, by one at a time per connection inside."""
+
+    def ask(self, query: Query) -> object:
+        """Answer a venue's query with what its docstring in core/queries.py names."""
+        ...
+
+    def find_key(self, key_id: str) -> KeyView | None: ...
+
+    def withdrawal(self, withdrawal_id: WithdrawalId) -> WithdrawalView | None:
+        """Any account's: for the operator."""
+        ...
+
+    def withdrawals(self, account_id: AccountId | None, limit: int) -> list[WithdrawalView]:
+        """Newest first, of one account or of all: for the operator."""
+        ...
+
+    def history(self, withdrawal_id: WithdrawalId) -> list[HistoryView]: ...
+
+    def attempts(self, withdrawal_id: WithdrawalId) -> list[AttemptView]: ...
+
+    def stopped(self, network: str) -> bool:
+        """Whether the operator stopped sending, everywhere or on this network."""
+        ...
+
+    def lane(self, network: str, sender: str) -> LaneRow | None: ...
+
+    def to_plan(self, network: str, limit: int) -> list[WithdrawalRow]:
+        """Withdrawals that wait for a nonce, oldest first."""
+        ...
+
+    def open_attempts(self, network: str, sender: str) -> list[AttemptRow]:
+        """Attempts that are planned, signed or sent, by nonce, then oldest first."""
+        ...
+
+    def open_nonces(self, network: str, sender: str) -> list[NonceRow]:
+        """Nonces taken or freed of which no transaction is final yet, in order."""
+        ...
+
+    def row(self, row_type: type[R], *key: int | str) -> R | None:
+        """One row by its primary key."""
+        ...
+
+    def rows(self, row_type: type[R]) -> Iterator[R]:
+        """Every row of a table in primary-key order, one snapshot for the whole walk."""
+        ...

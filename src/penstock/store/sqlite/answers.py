@@ -1,0 +1,177 @@
+"""Answers to the venues' queries (core/queries.py). Every one is bound to a single account."""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeVar
+
+from penstock.core.amounts import Units
+from penstock.core.queries import (
+    Balances,
+    BookEntries,
+    DepositAddress,
+    DepositHistory,
+    DepositOrWithdrawalById,
+    Query,
+    RemainingQuota,
+    RemainingQuotaView,
+    WithdrawalById,
+    WithdrawalHistory,
+)
+from penstock.core.time import DAY_MS, Clock
+from penstock.core.views import (
+    BalanceView,
+    BookEntryView,
+    DepositAddressView,
+    DepositView,
+    WithdrawalView,
+)
+from penstock.engine.rows import (
+    BalanceRow,
+    BookRow,
+    DepositAddressRow,
+    DepositRow,
+    QuotaRow,
+    Row,
+    WithdrawalRow,
+)
+from penstock.engine.rules import Rules
+from penstock.store.sqlite.statements import Value
+
+R = TypeVar("R", bound=Row)
+UNLIMITED_QUOTA_SAT = 21_000_000 * 10**8
+"""Shown where the operator sets no daily quota: more than there can be."""
+
+
+class Select(Protocol):
+    """Runs "SELECT <columns> FROM <table> <where>" on the caller's connection."""
+
+    def __call__(self, row_type: type[R], where: str, bindings: tuple[Value, ...], /) -> list[R]: ...
+
+
+class Answers:
+    """One method per query; stateless beside what it was made with."""
+
+    def __init__(self, select: Select, rules: Rules, clock: Clock) -> None:
+        self._select = select
+        self._rules = rules
+        self._clock = clock
+
+    def answer(self, query: Query) -> object:
+        """What the query's docstring names. Raises nothing of its own; a database error surfaces."""
+        match query:
+            case WithdrawalById():
+                return self._withdrawal(query.account_id, query.withdrawal_id)
+            case DepositOrWithdrawalById():
+                return self._withdrawal(query.account_id, query.id) or self._deposit(query)
+            case WithdrawalHistory():
+                return self._withdrawals(query)
+            case DepositHistory():
+                return self._deposits(query)
+            case Balances():
+                return self._balances(query)
+            case BookEntries():
+                return self._book(query)
+            case DepositAddress():
+                return self._deposit_address(query)
+            case RemainingQuota():
+                return self._remaining_quota(query)
+
+    def _withdrawal(self, account_id: int, withdrawal_id: int) -> WithdrawalView | None:
+        found = self._select(WithdrawalRow, "WHERE withdrawal_id = ? AND account_id = ?", (withdrawal_id, account_id))
+        return withdrawal_view(found[0]) if found else None
+
+    def _deposit(self, query: DepositOrWithdrawalById) -> DepositView | None:
+        found = self._select(DepositRow, "WHERE deposit_id = ? AND account_id = ?", (query.id, query.account_id))
+        return deposit_view(found[0]) if found else None
+
+    def _withdrawals(self, query: WithdrawalHistory) -> list[WithdrawalView]:
+        where, bindings = _between(query, "withdrawal_id")
+        if query.venue is not None:
+            where, bindings = f"venue = ? AND {where}", (query.venue, *bindings)
+        return [withdrawal_view(row) for row in self._select(WithdrawalRow, f"WHERE {where}", bindings)]
+
+    def _deposits(self, query: DepositHistory) -> list[DepositView]:
+        where, bindings = _between(query, "deposit_id")
+        return [deposit_view(row) for row in self._select(DepositRow, f"WHERE {where}", bindings)]
+
+    def _balances(self, query: Balances) -> list[BalanceView]:
+        rows = self._select(BalanceRow, "WHERE account_id = ? ORDER BY wallet, asset", (query.account_id,))
+        return [BalanceView(row.wallet, row.asset, row.available, row.held) for row in rows]
+
+    def _book(self, query: BookEntries) -> list[BookEntryView]:
+        where = "WHERE account_id = ? AND removed_ms IS NULL ORDER BY entry_id"
+        return [
+            BookEntryView(
+                row.entry_id,
+                row.kind,
+                row.asset,
+                row.network,
+                row.address,
+                row.memo,
+                row.remark,
+                row.verified,
+                row.usable_from_ms,
+            )
+            for row in self._select(BookRow, where, (query.account_id,))
+        ]
+
+    def _deposit_address(self, query: DepositAddress) -> DepositAddressView | None:
+        where = "WHERE account_id = ? AND network = ?"
+        found = self._select(DepositAddressRow, where, (query.account_id, query.network))
+        return DepositAddressView(query.asset, query.network, found[0].address, found[0].memo) if found else None
+
+    def _remaining_quota(self, query: RemainingQuota) -> RemainingQuotaView:
+        allowed = self._rules.policy.daily_quota_sat
+        if allowed is None:
+            return RemainingQuotaView(Units(UNLIMITED_QUOTA_SAT))
+        day = self._clock.now_ms() // DAY_MS
+        found = self._select(QuotaRow, "WHERE account_id = ? AND day = ?", (query.account_id, day))
+        used = found[0].used_sat if found else 0
+        return RemainingQuotaView(Units(max(allowed - used, 0)))
+
+
+def _between(query: WithdrawalHistory | DepositHistory, id_column: str) -> tuple[str, tuple[Value, ...]]:
+    where = "account_id = ? AND created_ms >= ? AND created_ms <= ?"
+    bindings: tuple[Value, ...] = (query.account_id, query.from_ms, query.to_ms)
+    for column, value in (("asset", query.asset), ("network", query.network)):
+        if value is not None:
+            where, bindings = f"{where} AND {column} = ?", (*bindings, value)
+    return f"{where} ORDER BY {id_column} DESC LIMIT ?", (*bindings, query.limit)
+
+
+def withdrawal_view(row: WithdrawalRow) -> WithdrawalView:
+    """What readers may know of a withdrawal."""
+    return WithdrawalView(
+        withdrawal_id=row.withdrawal_id,
+        account_id=row.account_id,
+        venue=row.venue,
+        asset=row.asset,
+        network=row.network,
+        wallet=row.wallet,
+        amount=row.amount,
+        fee=row.fee,
+        net=row.net,
+        address=row.address,
+        memo=row.memo,
+        recipient=row.recipient,
+        state=row.state,
+        reason=row.reason,
+        tx_hash=row.tx_hash,
+        confirmations=row.confirmations,
+        created_ms=row.created_ms,
+        updated_ms=row.updated_ms,
+    )
+
+
+def deposit_view(row: DepositRow) -> DepositView:
+    return DepositView(
+        deposit_id=row.deposit_id,
+        account_id=row.account_id,
+        asset=row.asset,
+        network=row.network,
+        wallet=row.wallet,
+        amount=row.amount,
+        address=row.address,
+        tx_id=row.tx_id,
+        created_ms=row.created_ms,
+    )

@@ -1,0 +1,117 @@
+"""Opening SQLite with the settings our promises rest on, each read back; and the numbered migrations.
+
+What is lost with which setting: see docs/decisions/0005-sqlite-through-apsw.md. WAL with synchronous=FULL loses nothing
+that was acknowledged, on kill -9 and on power loss, as long as the disk honours flushes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import resources
+from pathlib import Path
+
+import apsw
+
+SQLITE_VERSION_MIN = (3, 51, 3)
+BUSY_TIMEOUT_MS = 5_000
+WAL_AUTOCHECKPOINT_PAGES = 1_000
+
+_SETTINGS: tuple[tuple[str, str, int | str], ...] = (
+    ("journal_mode", "WAL", "wal"),
+    ("synchronous", "FULL", 2),
+    ("foreign_keys", "ON", 1),
+    ("trusted_schema", "OFF", 0),
+    ("cell_size_check", "ON", 1),
+    ("mmap_size", "0", 0),
+)
+
+
+class StoreUnusable(Exception):
+    """The database cannot be opened safely; the message says what to do. The service must not start."""
+
+
+def check_version(version: str) -> None:
+    """Raises StoreUnusable for an SQLite older than 3.51.3.
+
+    Older ones can corrupt a database in WAL mode when a checkpoint resets the log at the wrong moment
+    (SQLite release notes, 3.51.3).
+    """
+    if tuple(int(part) for part in version.split(".")[:3]) < SQLITE_VERSION_MIN:
+        wanted = ".".join(str(part) for part in SQLITE_VERSION_MIN)
+        raise StoreUnusable(
+            f"SQLite {version} is too old: {wanted} or newer is needed (a WAL corruption is fixed there). "
+            "Install the apsw wheel from requirements/run.txt, which brings its own SQLite."
+        )
+
+
+def open_writer(path: Path, vfs: str | None = None) -> apsw.Connection:
+    """Open or create the database for the one writer. Raises StoreUnusable."""
+    check_version(apsw.sqlite_lib_version())
+    connection = apsw.Connection(str(path), vfs=vfs)
+    connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+    for name, value, expected in _SETTINGS:
+        connection.execute(f"PRAGMA {name} = {value}")
+        seen = connection.pragma(name)
+        # mmap_size answers nothing at all where the build leaves memory mapping out.
+        if seen != expected and not (name == "mmap_size" and seen is None):
+            raise StoreUnusable(f"{path}: PRAGMA {name} is {seen!r} after setting {value}; refusing to run without it")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_AUTOCHECKPOINT_PAGES}")
+    connection.execute("PRAGMA cache_size = -65536")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    return connection
+
+
+def open_reader(path: Path) -> apsw.Connection:
+    """Open for reading beside the writer. Raises StoreUnusable when there is no database."""
+    check_version(apsw.sqlite_lib_version())
+    try:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    except apsw.CantOpenError as error:
+        raise StoreUnusable(f"{path}: no database there (start `penstock sandbox` or `penstock serve` first)") from error
+    connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def migrations() -> list[tuple[int, str, str]]:
+    """(number, name, SQL) of every migration, in order."""
+    folder = resources.files("penstock.store") / "migrations" / "sqlite"
+    found: list[tuple[int, str, str]] = []
+    for item in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if item.name.endswith(".sql"):
+            number, _, name = item.name.removesuffix(".sql").partition("_")
+            found.append((int(number), name, item.read_text()))
+    return found
+
+
+def migrate(connection: apsw.Connection, now_ms: int) -> int:
+    """Bring the schema up to date, each migration in its own transaction. Returns how many ran.
+
+    Raises StoreUnusable when a migration that ran before has changed since, or the database is newer than this code.
+    """
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS migrations ("
+        "number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, at_ms INTEGER NOT NULL) STRICT"
+    )
+    done = {number: checksum for number, checksum in connection.execute("SELECT number, checksum FROM migrations")}
+    wanted = migrations()
+    if done and max(done) > max(number for number, _, _ in wanted):
+        raise StoreUnusable("the database was made by a newer Penstock; use that one")
+    ran = 0
+    for number, name, sql in wanted:
+        checksum = hashlib.sha256(sql.encode()).hexdigest()
+        if number in done:
+            if done[number] != checksum:
+                raise StoreUnusable(f"migration {number:04}_{name} differs from the one this database was made with")
+            continue
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            connection.execute(sql)
+            connection.execute("INSERT INTO migrations VALUES (?, ?, ?, ?)", (number, name, checksum, now_ms))
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+        ran += 1
+    return ran

@@ -1,0 +1,64 @@
+"""The store on SQLite: one writer thread, readers beside it."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import Future
+from pathlib import Path
+
+import apsw
+
+from penstock.core.commands import Command
+from penstock.core.ids import Ids
+from penstock.core.queries import Query
+from penstock.core.time import Clock
+from penstock.core.views import KeyView
+from penstock.engine.rules import Rules
+from penstock.store.sqlite.batch import BatchRunner
+from penstock.store.sqlite.connection import migrate, open_writer
+from penstock.store.sqlite.reader import SqliteReader
+from penstock.store.sqlite.writer import Submission, Writer
+
+DATABASE_NAME = "penstock.db"
+
+
+class SqliteStore:
+    """A Store (store/store.py) in one file.
+
+    path: the database file; made when missing. vfs: name of a registered SQLite VFS, for tests of failing disks.
+    Raises StoreUnusable when the file cannot be opened with the settings we need.
+    """
+
+    def __init__(self, path: Path, rules: Rules, clock: Clock, ids: Ids, vfs: str | None = None) -> None:
+        connection = open_writer(path, vfs)
+        migrate(connection, clock.now_ms())
+        self._reader = SqliteReader(path, rules, clock)
+
+        def make_runner(using: apsw.Connection) -> BatchRunner:
+            return BatchRunner(using, rules, clock, ids)
+
+        self._writer = Writer(connection, make_runner, lambda: open_writer(path, vfs))
+
+    def submit(self, command: Command) -> Future[object]:
+        future: Future[object] = Future()
+        self._writer.submit(Submission(command, future, None))
+        return future
+
+    async def execute(self, command: Command) -> object:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[object] = loop.create_future()
+        self._writer.submit(Submission(command, future, loop))
+        return await future
+
+    def reader(self) -> SqliteReader:
+        return self._reader
+
+    def ask(self, query: Query) -> object:
+        return self._reader.ask(query)
+
+    def find_key(self, key_id: str) -> KeyView | None:
+        return self._reader.find_key(key_id)
+
+    def close(self) -> None:
+        self._writer.close()
+        self._reader.close()
