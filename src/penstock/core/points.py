@@ -1,12 +1,17 @@
 """Named moments at which a crash test may kill the service.
 
-`point(name)` does nothing until a test arms it (`service.py` arms it from the environment at start). The names are
+`point(name)` does nothing until a test arms it; the service's processes arm it from the environment at start. The names are
 closed: a call with an unknown name fails at once, so the crash test's list cannot fall behind the code.
 """
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
+
+CRASH_AT = "PENSTOCK_TEST_CRASH_AT"
+"""Test switch: "<point>[:<n>]" kills every process of the group when one of them reaches the point for the n-th time."""
 
 POINTS: tuple[str, ...] = (
     "intake.request_read",
@@ -75,3 +80,21 @@ def arm(action: Callable[[str], None] | None) -> None:
     """Have `action` called with each point's name from now on; None disarms."""
     global _armed  # noqa: PLW0603 - one switch per process is the point
     _armed = action
+
+
+def arm_from_environment() -> None:
+    """Arm what CRASH_AT names, if it is set: SIGKILL to the whole process group, as a power cut would end it."""
+    wanted = os.environ.get(CRASH_AT)
+    if not wanted:
+        return
+    name, _, count = wanted.partition(":")
+    assert name in _known, name
+    left = [int(count or "1")]
+
+    def reached(seen: str) -> None:
+        if seen == name:
+            left[0] -= 1
+            if left[0] == 0:
+                os.killpg(0, signal.SIGKILL)
+
+    arm(reached)

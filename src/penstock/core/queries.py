@@ -84,9 +84,9 @@ class RemainingQuota(msgspec.Struct, frozen=True, gc=False):
 
 
 class RemainingQuotaView(msgspec.Struct, frozen=True, gc=False):
-    """bitcoin: the rest, valued in bitcoin, in units of 10**-QUOTA_SCALE; None where there is no quota."""
+    """bitcoin: the rest, in units of 10**-QUOTA_SCALE; more than can exist where there is no quota."""
 
-    bitcoin: Units | None
+    bitcoin: Units
 
 
 Query = (

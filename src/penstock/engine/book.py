@@ -26,11 +26,14 @@ def covers(entry: BookRow, asset: str, network: Network) -> bool:
             raise AssertionError(entry.kind)
 
 
-def find_entry(entries: Iterable[BookRow], asset: str, network: Network, memo: str, now_ms: UnixMs) -> BookRow:
+def find_entry(
+    entries: Iterable[BookRow], asset: str, network: Network, memo: str, now_ms: UnixMs
+) -> BookRow:
     """The entry that allows paying to its address with this memo now.
 
-    entries: all of the account's entries for the address. Raises Refused: ADDRESS_NOT_IN_BOOK, ADDRESS_NOT_VERIFIED,
-    MEMO_INVALID (the address is there with another memo), ADDRESS_COOLING_DOWN, in this order.
+    entries: all of the account's entries for the address. Raises Refused: ADDRESS_NOT_IN_BOOK,
+    ADDRESS_NOT_VERIFIED, MEMO_INVALID (the address is there with another memo), ADDRESS_COOLING_DOWN, in this
+    order.
     """
     matching = [entry for entry in entries if covers(entry, asset, network)]
     if not matching:

@@ -1,7 +1,7 @@
 """The engine's one entrance: which rows a command needs, and what it decides.
 
-Pure and synchronous: the same snapshot, command, time and ids give the same decision, which is what lets the whole
-service run in simulation from one seed.
+Pure and synchronous: the same snapshot, command, time and ids give the same decision, which is what lets the
+whole service run in simulation from one seed.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from penstock.engine.rules import Decision, Moment, Rules
 from penstock.engine.snapshot import Needs, Snapshot
 
 ROUNDS_MAX = 4
-"""No command looks further than attempt -> withdrawal -> account and balance; one more round finds nothing missing."""
+"""Attempt -> withdrawal -> account and balance is the longest way; one more round finds nothing missing."""
 
 
 def is_complete_after_one_round(command: Command) -> bool:
@@ -91,8 +91,9 @@ def collect_needs(command: Command, snapshot: Snapshot, needs: Needs, rules: Rul
 def decide(snapshot: Snapshot, command: Command, moment: Moment, rules: Rules) -> Decision:  # noqa: C901, PLR0911, PLR0912 - a table
     """Decide one command against the snapshot.
 
-    Returns what to write and what to answer. Raises Refused: nothing is written for this command. The snapshot itself
-    is not changed: the caller puts the writes into it before deciding the next command of the batch.
+    Returns what to write and what to answer. Raises Refused: nothing is written for this command. The
+    snapshot itself is not changed: the caller puts the writes into it before deciding the next command of the
+    batch.
     """
     match command:
         case Withdraw():

@@ -58,8 +58,8 @@ def _need_request(command: Withdraw | Transfer, needs: Needs, now_ms: UnixMs) ->
 def decide_withdraw(snapshot: Snapshot, command: Withdraw, moment: Moment, rules: Rules) -> Decision:
     """Reserve the money for a payment on a chain.
 
-    Answers `Accepted`; a request accepted before gets its first answer and writes nothing. Raises Refused; then
-    nothing is written and the same request id stays free.
+    Answers `Accepted`; a request accepted before gets its first answer and writes nothing. Raises Refused;
+    then nothing is written and the same request id stays free.
     """
     repeated = _repeated(snapshot, command)
     if repeated is not None:
@@ -105,7 +105,12 @@ def decide_transfer(snapshot: Snapshot, command: Transfer, moment: Moment, rules
     quota = _use_quota(snapshot, command, moment, rules)
     balance = _paying_balance(snapshot, command)
     withdrawal = _new_withdrawal(
-        command, moment, balance.wallet, fee=Units(0), recipient=command.recipient, recipient_id=recipient.account_id
+        command,
+        moment,
+        balance.wallet,
+        fee=Units(0),
+        recipient=command.recipient,
+        recipient_id=recipient.account_id,
     )
     taken = _taken(command, moment, balance, withdrawal, quota)
     held = changed(balance, available=-command.amount, held=command.amount)
@@ -180,7 +185,7 @@ def _recipient(snapshot: Snapshot, command: Transfer) -> AccountRow:
     return recipient
 
 
-def _new_withdrawal(  # noqa: PLR0913 - the ways in which the two forms differ
+def _new_withdrawal(
     command: Withdraw | Transfer,
     moment: Moment,
     wallet: str,
@@ -232,7 +237,12 @@ def _taken(
     writes += opened(withdrawal)
     writes.append(
         RequestRow(
-            command.account_id, command.venue, command.request_id, command.business, withdrawal_id, moment.now_ms
+            command.account_id,
+            command.venue,
+            command.request_id,
+            command.business,
+            withdrawal_id,
+            moment.now_ms,
         )
     )
     if quota is not None:
@@ -240,7 +250,7 @@ def _taken(
     return Decision(writes, Accepted(withdrawal_id, moment.now_ms, repeated=False))
 
 
-def _credit_recipient(  # noqa: PLR0913 - both sides of the move
+def _credit_recipient(
     moment: Moment,
     rules: Rules,
     held: BalanceRow,

@@ -29,8 +29,8 @@ def need_quarantine(command: Quarantine, needs: Needs) -> None:
 def decide_claim(snapshot: Snapshot, command: ClaimLane, moment: Moment) -> Decision:
     """Give the lane's lease to a worker, or extend it.
 
-    Answers the LaneRow. The epoch rises whenever the lease was not simply extended, so that a worker that slept past
-    its lease can no longer write. Raises Refused(NOT_NOW) while another worker holds it.
+    Answers the LaneRow. The epoch rises whenever the lease was not simply extended, so that a worker that
+    slept past its lease can no longer write. Raises Refused(NOT_NOW) while another worker holds it.
     """
     until = UnixMs(moment.now_ms + command.lease_ms)
     lane = snapshot.get(LaneRow, command.network, command.sender)
@@ -46,7 +46,7 @@ def decide_claim(snapshot: Snapshot, command: ClaimLane, moment: Moment) -> Deci
 
 
 def leased_lane(snapshot: Snapshot, step: LaneStep, now_ms: UnixMs) -> LaneRow:
-    """The lane, if the step's lease still holds. Raises Refused(NOT_NOW): somebody else may be acting there."""
+    """The lane, if the step's lease still holds. Raises Refused(NOT_NOW): another may be acting there."""
     lane = snapshot.get(LaneRow, step.network, step.sender)
     if lane is None or lane.owner != step.owner or lane.epoch != step.epoch or lane.lease_until_ms <= now_ms:
         raise Refused(RefusalCode.NOT_NOW, lease="lost")
@@ -54,7 +54,7 @@ def leased_lane(snapshot: Snapshot, step: LaneStep, now_ms: UnixMs) -> LaneRow:
 
 
 def sending_lane(snapshot: Snapshot, step: LaneStep, now_ms: UnixMs) -> LaneRow:
-    """The leased lane, if new transactions may be made there. Raises Refused(NOT_NOW) when stopped or quarantined."""
+    """The leased lane, if it may make transactions. Raises Refused(NOT_NOW) when stopped or quarantined."""
     lane = leased_lane(snapshot, step, now_ms)
     if lane.quarantine:
         raise Refused(RefusalCode.NOT_NOW, quarantine=lane.quarantine)

@@ -1,7 +1,8 @@
 """The double-entry ledger: balanced postings, and balances that never go below zero.
 
-Customer ledger accounts are what we owe, so their balances are positive; `custody` is what stands on chain for us and is
-negative by the same amount. Per posting and asset all legs sum to zero, so the whole ledger does.
+Customer ledger accounts are what we owe, so their balances are positive; `custody` is what stands on chain
+for us and is negative by the same amount. Per posting and asset all legs sum to zero, so the whole ledger
+does.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def held_of(balance: BalanceRow) -> str:
 def post(
     moment: Moment, kind: str, legs: list[Leg], withdrawal_id: WithdrawalId | None = None, reference: str = ""
 ) -> list[Row]:
-    """The rows of one posting. Asserts that the legs balance per asset: an unbalanced one is never written."""
+    """The rows of one posting. Asserts that its legs balance per asset, so no other is ever written."""
     sums: dict[str, int] = {}
     for _, asset, units in legs:
         sums[asset] = sums.get(asset, 0) + units
@@ -66,7 +67,7 @@ def post(
 
 
 def changed(balance: BalanceRow, available: int = 0, held: int = 0) -> BalanceRow:
-    """The balance after adding to either part. Raises Refused(BALANCE_TOO_LOW) where available would go below zero."""
+    """The balance after adding to either part. Raises Refused(BALANCE_TOO_LOW) for less than zero available."""
     if balance.available + available < 0:
         raise Refused(RefusalCode.BALANCE_TOO_LOW, asset=balance.asset)
     assert balance.held + held >= 0, "a hold would resolve twice"
@@ -79,7 +80,9 @@ def empty_balance(account_id: int, asset: str, wallet: str) -> BalanceRow:
     return BalanceRow(account_id, asset, wallet, Units(0), Units(0))  # type: ignore[arg-type]
 
 
-def hold(moment: Moment, balance: BalanceRow, units: int, kind: str, withdrawal_id: WithdrawalId | None) -> list[Row]:
+def hold(
+    moment: Moment, balance: BalanceRow, units: int, kind: str, withdrawal_id: WithdrawalId | None
+) -> list[Row]:
     """Reserve `units`: available -> held. Raises Refused(BALANCE_TOO_LOW)."""
     after = changed(balance, available=-units, held=units)
     legs = [(available_of(balance), balance.asset, -units), (held_of(balance), balance.asset, units)]
@@ -93,13 +96,18 @@ def release(moment: Moment, balance: BalanceRow, units: int, withdrawal_id: With
     return [after, *post(moment, "release", legs, withdrawal_id)]
 
 
-def settle_gas(  # noqa: PLR0913 - six facts of one payment
-    moment: Moment, gas: BalanceRow, network: str, fee_held: int, spent: int, withdrawal_id: WithdrawalId | None
+def settle_gas(
+    moment: Moment,
+    gas: BalanceRow,
+    network: str,
+    fee_held: int,
+    spent: int,
+    withdrawal_id: WithdrawalId | None,
 ) -> list[Row]:
     """Spend `spent` of what the gas float held for a nonce, and free the rest of it.
 
-    Books the spending twice over, each balanced: the float against its budget, and what left the chain against the
-    network fees paid. A node that reports more than was held takes the difference from the float.
+    Books the spending twice over, each balanced: the float against its budget, and what left the chain
+    against the network fees paid. A node that reports more than was held takes the difference from the float.
     """
     assert gas.account_id == HOUSE_ACCOUNT, gas
     rest = fee_held - spent

@@ -21,7 +21,8 @@ def moved(
 ) -> tuple[WithdrawalRow, list[Row]]:
     """Move to `to`, changing other fields with it.
 
-    Returns the new row and everything to write: the row, one history row and one outbox row. Raises IllegalMove.
+    Returns the new row and everything to write: the row, one history row and one outbox row. Raises
+    IllegalMove.
     """
     check_move(withdrawal.state, to)
     after = msgspec.structs.replace(

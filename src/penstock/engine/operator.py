@@ -1,4 +1,4 @@
-"""The operator's acts: accounts, keys, book entries, deposits, switches. Each leaves an audit row in the same commit."""
+"""The operator's acts: accounts, keys, book entries, deposits, switches. Each leaves an audit row beside it."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ Operation = (
 )
 
 
-def need_operation(command: Operation, needs: Needs) -> None:
+def need_operation(command: Operation, needs: Needs) -> None:  # noqa: C901 - a table
     """One round is enough for every act."""
     match command:
         case CreateAccount():
@@ -94,8 +94,8 @@ def need_operation(command: Operation, needs: Needs) -> None:
             pass
 
 
-def decide_operation(snapshot: Snapshot, command: Operation, moment: Moment, rules: Rules) -> Decision:  # noqa: PLR0911, C901
-    """Carry out one act. Answers the row made or changed. Raises Refused; then nothing, the audit row included, is written."""
+def decide_operation(snapshot: Snapshot, command: Operation, moment: Moment, rules: Rules) -> Decision:  # noqa: C901, PLR0911, PLR0912 - a table
+    """Carry out one act. Answers the row made or changed. Raises Refused; nothing is then written."""
     match command:
         case CreateAccount():
             return _create_account(snapshot, command, moment)
@@ -123,7 +123,9 @@ def decide_operation(snapshot: Snapshot, command: Operation, moment: Moment, rul
             key = snapshot.get(ApiKeyRow, command.key_id)
             if key is None:
                 raise Refused(RefusalCode.PARAMETER_INVALID, field="key_id")
-            return _audited(moment, command, f"key/{key.key_id}", msgspec.structs.replace(key, frozen=command.frozen))
+            return _audited(
+                moment, command, f"key/{key.key_id}", msgspec.structs.replace(key, frozen=command.frozen)
+            )
         case SetControl():
             return _set_control(command, moment, rules)
         case ReleaseQuarantine():
@@ -131,7 +133,9 @@ def decide_operation(snapshot: Snapshot, command: Operation, moment: Moment, rul
 
 
 def _audited(moment: Moment, command: Operation, subject: str, row: Row, *more: Row) -> Decision:
-    facts = {name: value for name, value in msgspec.structs.asdict(command).items() if name not in _SECRET_FIELDS}
+    facts = {
+        name: value for name, value in msgspec.structs.asdict(command).items() if name not in _SECRET_FIELDS
+    }
     detail = msgspec.json.encode(facts).decode()
     audit = AuditRow(moment.new_id(), command.actor, type(command).__name__, subject, detail, moment.now_ms)
     return Decision([row, *more, audit], row)
@@ -262,12 +266,15 @@ def _credit_deposit(snapshot: Snapshot, command: CreditDeposit, moment: Moment, 
         (custody(command.network), command.asset, -command.amount),
         (available_of(balance), command.asset, command.amount),
     ]
-    rows = [changed(balance, available=command.amount), *post(moment, "deposit", legs, None, command.reference)]
+    rows = [
+        changed(balance, available=command.amount),
+        *post(moment, "deposit", legs, None, command.reference),
+    ]
     return _audited(moment, command, f"account/{command.account_id}", deposit, *rows)
 
 
 def _credited_before(snapshot: Snapshot, command: CreditDeposit | RecordOpening) -> DepositRow | None:
-    """The row of an earlier credit with this reference. Raises Refused where the two are not the same credit."""
+    """The row of an earlier credit with this reference. Raises Refused where the two differ."""
     if command.amount <= 0:
         raise Refused(RefusalCode.AMOUNT_NOT_POSITIVE)
     seen = snapshot.get(DepositRow, command.reference)

@@ -28,7 +28,7 @@ def _watched(snapshot: Snapshot, attempt_id: int) -> tuple[AttemptRow, Withdrawa
 
 
 def decide_mined(snapshot: Snapshot, command: RecordMined, moment: Moment) -> Decision:
-    """Show that the transaction stands in a block. Moves no money: a reorganisation may still take it back."""
+    """Show that the transaction stands in a block. Moves no money: a reorganisation may take it back."""
     leased_lane(snapshot, command.lane, moment.now_ms)
     attempt, withdrawal = _watched(snapshot, command.attempt_id)
     if withdrawal is None or withdrawal.state in FINAL_STATES:
@@ -55,7 +55,7 @@ def decide_reorged(snapshot: Snapshot, command: RecordReorged, moment: Moment) -
 
 
 def decide_settle(snapshot: Snapshot, command: Settle, moment: Moment, rules: Rules) -> Decision:
-    """Post the hold at finality: to the receiver and our fee where the chain shows the exact payment, else back.
+    """Post the hold at finality: to receiver and fees where the chain shows the exact payment, else back.
 
     Also books the network fee and closes every attempt at the nonce. Repeating it writes nothing.
     """
@@ -73,7 +73,7 @@ def decide_settle(snapshot: Snapshot, command: Settle, moment: Moment, rules: Ru
     return Decision(writes, None)
 
 
-def _close_nonce(  # noqa: PLR0913 - one commit's worth of facts
+def _close_nonce(
     snapshot: Snapshot, command: Settle, attempt: AttemptRow, nonce: NonceRow, moment: Moment, rules: Rules
 ) -> list[Row]:
     network = attempt.network

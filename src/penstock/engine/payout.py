@@ -17,7 +17,16 @@ from penstock.engine.book import covers
 from penstock.engine.lanes import leased_lane, need_lane, sending_lane
 from penstock.engine.ledger import gas_wallet, hold, post, release
 from penstock.engine.moves import moved
-from penstock.engine.rows import AccountRow, AttemptRow, BalanceRow, BookRow, LaneRow, NonceRow, Row, WithdrawalRow
+from penstock.engine.rows import (
+    AccountRow,
+    AttemptRow,
+    BalanceRow,
+    BookRow,
+    LaneRow,
+    NonceRow,
+    Row,
+    WithdrawalRow,
+)
 from penstock.engine.rules import HOUSE_ACCOUNT, Decision, Moment, Rules
 from penstock.engine.snapshot import Needs, Snapshot
 
@@ -45,7 +54,9 @@ def need_withdrawal(withdrawal_id: WithdrawalId, snapshot: Snapshot, needs: Need
             needs.row(BookRow, withdrawal.book_entry_id)
 
 
-def need_attempt(lane: LaneStep, attempt_id: AttemptId, snapshot: Snapshot, needs: Needs, rules: Rules) -> None:
+def need_attempt(
+    lane: LaneStep, attempt_id: AttemptId, snapshot: Snapshot, needs: Needs, rules: Rules
+) -> None:
     """An attempt, everything at its nonce, and its withdrawal: three rounds."""
     need_lane(lane, needs)
     needs.row(AttemptRow, attempt_id)
@@ -62,8 +73,8 @@ def need_attempt(lane: LaneStep, attempt_id: AttemptId, snapshot: Snapshot, need
 def payable(snapshot: Snapshot, withdrawal: WithdrawalRow, rules: Rules, moment: Moment) -> None:
     """Check once more, at signing time, that the withdrawal may be paid.
 
-    Raises Refused with the reason: the account was frozen or the book entry removed, unverified or made to cool down
-    since the withdrawal was taken.
+    Raises Refused with the reason: the account was frozen or the book entry removed, unverified or made to
+    cool down since the withdrawal was taken.
     """
     account = snapshot.get(AccountRow, withdrawal.account_id)
     if account is None or account.frozen:
@@ -84,8 +95,9 @@ def payable(snapshot: Snapshot, withdrawal: WithdrawalRow, rules: Rules, moment:
 def decide_plan(snapshot: Snapshot, command: Plan, moment: Moment, rules: Rules) -> Decision:
     """Take the nonce and store the intent for a withdrawal, or a dearer intent for the nonce it already has.
 
-    Answers the AttemptRow. Raises Refused: NOT_NOW when lane, nonce or withdrawal are no longer where the worker saw
-    them, BALANCE_TOO_LOW when the gas float is short, or what `payable` says; nothing is then written.
+    Answers the AttemptRow. Raises Refused: NOT_NOW when lane, nonce or withdrawal are no longer where the
+    worker saw them, BALANCE_TOO_LOW when the gas float is short, or what `payable` says; nothing is then
+    written.
     """
     lane = sending_lane(snapshot, command.lane, moment.now_ms)
     withdrawal = snapshot.get(WithdrawalRow, command.withdrawal_id)
@@ -107,7 +119,7 @@ def decide_plan(snapshot: Snapshot, command: Plan, moment: Moment, rules: Rules)
 
 
 def decide_filler(snapshot: Snapshot, command: PlanFiller, moment: Moment, rules: Rules) -> Decision:
-    """Use a freed nonce up with an empty payment to ourselves. Answers the AttemptRow; raises as `decide_plan`."""
+    """Use a freed nonce up with an empty payment to ourselves. Answers and raises as `decide_plan`."""
     lane = sending_lane(snapshot, command.lane, moment.now_ms)
     if command.replaces is not None:
         return _decide_replacement(snapshot, command, moment)
@@ -118,7 +130,7 @@ def decide_filler(snapshot: Snapshot, command: PlanFiller, moment: Moment, rules
     return Decision(writes, attempt)
 
 
-def _take_nonce(  # noqa: PLR0913 - one commit's worth of facts
+def _take_nonce(
     snapshot: Snapshot,
     command: Plan | PlanFiller,
     lane: LaneRow,
@@ -153,7 +165,9 @@ def _check_intent(command: Plan | PlanFiller) -> None:
         raise Refused(RefusalCode.NOT_NOW, fee="above its ceiling")
 
 
-def _new_attempt(command: Plan | PlanFiller, withdrawal_id: WithdrawalId | None, moment: Moment) -> AttemptRow:
+def _new_attempt(
+    command: Plan | PlanFiller, withdrawal_id: WithdrawalId | None, moment: Moment
+) -> AttemptRow:
     return AttemptRow(
         attempt_id=AttemptId(moment.new_id()),
         withdrawal_id=withdrawal_id,
@@ -172,14 +186,20 @@ def _new_attempt(command: Plan | PlanFiller, withdrawal_id: WithdrawalId | None,
 
 
 def _decide_replacement(snapshot: Snapshot, command: Plan | PlanFiller, moment: Moment) -> Decision:
-    """A dearer transaction for the same nonce: same receiver, value and data, under the ceiling held at planning."""
+    """A dearer transaction for the same nonce and payment, under the ceiling held at planning."""
     _check_intent(command)
     assert command.replaces is not None
     replaced = snapshot.get(AttemptRow, command.replaces)
     lane = command.lane
     row = snapshot.get(NonceRow, lane.network, lane.sender, command.nonce)
     wanted = command.withdrawal_id if isinstance(command, Plan) else None
-    if replaced is None or row is None or row.final or replaced.nonce != command.nonce or row.withdrawal_id != wanted:
+    if (
+        replaced is None
+        or row is None
+        or row.final
+        or replaced.nonce != command.nonce
+        or row.withdrawal_id != wanted
+    ):
         raise Refused(RefusalCode.NOT_NOW, replaces=command.replaces)
     if replaced.state not in (AttemptState.SENT, AttemptState.SIGNED):
         raise Refused(RefusalCode.NOT_NOW, attempt=replaced.state)
@@ -192,7 +212,7 @@ def _decide_replacement(snapshot: Snapshot, command: Plan | PlanFiller, moment: 
 
 
 def decide_unplan(snapshot: Snapshot, command: Unplan, moment: Moment, rules: Rules) -> Decision:
-    """Take a never signed attempt back: free its nonce and gas, reject its withdrawal and give the money back."""
+    """Take a never signed attempt back: free nonce and gas, reject the withdrawal, give the money back."""
     leased_lane(snapshot, command.lane, moment.now_ms)
     attempt = snapshot.get(AttemptRow, command.attempt_id)
     if attempt is None or attempt.state != AttemptState.PLANNED or attempt.replaces is not None:
@@ -212,7 +232,9 @@ def decide_unplan(snapshot: Snapshot, command: Unplan, moment: Moment, rules: Ru
     return Decision(writes, None)
 
 
-def _release_gas(moment: Moment, gas: BalanceRow, units: int, withdrawal_id: WithdrawalId | None) -> list[Row]:
+def _release_gas(
+    moment: Moment, gas: BalanceRow, units: int, withdrawal_id: WithdrawalId | None
+) -> list[Row]:
     after = msgspec.structs.replace(gas, available=Units(gas.available + units), held=Units(gas.held - units))
     wallet = f"account/{gas.account_id}/{gas.wallet}"
     legs = [(f"{wallet}/held", gas.asset, -units), (f"{wallet}/available", gas.asset, units)]
@@ -256,7 +278,7 @@ def decide_signed(snapshot: Snapshot, command: RecordSigned, moment: Moment) -> 
 
 
 def decide_sent(snapshot: Snapshot, command: RecordSent, moment: Moment) -> Decision:
-    """Note that the stored bytes were offered to a node. Sending again later is harmless and writes nothing."""
+    """Note that the stored bytes were offered to a node. Sending again later writes nothing."""
     leased_lane(snapshot, command.lane, moment.now_ms)
     attempt = snapshot.get(AttemptRow, command.attempt_id)
     if attempt is None or attempt.raw is None:

@@ -1,4 +1,4 @@
-"""The rows the engine reads and writes. `KEY` names the primary key; the store derives its statements from these.
+"""The rows the engine reads and writes. `KEY` names the primary key; statements are derived from these.
 
 Fields annotated `Units` are stored as canonical decimal text, because 18-decimal amounts overflow 64 bits.
 Rows with `APPEND_ONLY` are inserted once and never change; the database's triggers refuse anything else.
@@ -17,15 +17,20 @@ from penstock.core.time import UnixMs
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
-    """Base of all rows. `key` is the tuple of the primary key's values, in `KEY`'s order."""
+    """Base of all rows."""
 
     TABLE: ClassVar[str]
     KEY: ClassVar[tuple[str, ...]]
     APPEND_ONLY: ClassVar[bool] = False
 
+    @property
+    def key(self) -> tuple[int | str, ...]:
+        """The primary key's values, in `KEY`'s order."""
+        raise NotImplementedError
+
 
 class AccountRow(Row, frozen=True, gc=False):
-    """A customer's account. email and phone are unique where given; account_number is what others address it by."""
+    """A customer's account. email and phone are unique where given; others address it by account_number."""
 
     TABLE = "accounts"
     KEY = ("account_id",)
@@ -68,7 +73,7 @@ class ApiKeyRow(Row, frozen=True, gc=False):
 
 
 class BookRow(Row, frozen=True, gc=False):
-    """An address-book entry. asset "" and network "" where the kind spans several; removed ones stay as rows."""
+    """An address-book entry. asset and network are "" where the kind spans several; removed ones stay."""
 
     TABLE = "book"
     KEY = ("entry_id",)
@@ -121,7 +126,10 @@ class QuotaRow(Row, frozen=True, gc=False):
 
 
 class PostingRow(Row, frozen=True, gc=False):
-    """One balanced journal entry. kind: "hold", "settle", "release", "deposit", "opening", "gas_hold", "network_fee"."""
+    """One balanced journal entry.
+
+    kind: "hold", "settle", "release", "deposit", "opening", "gas_hold", "gas_release" or "network_fee".
+    """
 
     TABLE = "postings"
     KEY = ("posting_id",)
@@ -138,7 +146,7 @@ class PostingRow(Row, frozen=True, gc=False):
 
 
 class EntryRow(Row, frozen=True, gc=False):
-    """One leg of a posting: `units` (signed) to a ledger account. Per posting and asset the legs sum to zero."""
+    """One leg of a posting: signed `units` to a ledger account. Per posting and asset legs sum to zero."""
 
     TABLE = "entries"
     KEY = ("posting_id", "line")
@@ -175,8 +183,8 @@ class RequestRow(Row, frozen=True, gc=False):
 class WithdrawalRow(Row, frozen=True, gc=False):
     """A withdrawal. amount = fee + net. recipient_id is set for a transfer to another account.
 
-    steps counts the state changes, so that history and outbox rows are numbered without asking. attempt_id: the newest
-    attempt. tx_hash, confirmations: of the attempt that is mined, else the newest.
+    steps counts the state changes, so that history and outbox rows are numbered without asking. attempt_id:
+    the newest attempt. tx_hash, confirmations: of the attempt that is mined, else the newest.
     """
 
     TABLE = "withdrawals"
@@ -229,7 +237,7 @@ class HistoryRow(Row, frozen=True, gc=False):
 
 
 class OutboxRow(Row, frozen=True, gc=False):
-    """One event for the outside per state change, numbered per withdrawal; delivered_ms None until a worker has it."""
+    """One event for the outside per state change, numbered per withdrawal. delivered_ms None: still to send."""
 
     TABLE = "outbox"
     KEY = ("withdrawal_id", "sequence")
@@ -246,7 +254,7 @@ class OutboxRow(Row, frozen=True, gc=False):
 
 
 class DepositRow(Row, frozen=True, gc=False):
-    """A credit to a customer: a deposit, or the receiving side of a transfer. reference is unique for ever."""
+    """A credit to a customer: a deposit, or what a transfer brings. reference is unique for ever."""
 
     TABLE = "deposits"
     KEY = ("reference",)
@@ -283,7 +291,7 @@ class DepositAddressRow(Row, frozen=True, gc=False):
 
 
 class LaneRow(Row, frozen=True, gc=False):
-    """A sender of a network. next_nonce: the first never planned. quarantine: "" or why nothing may be sent."""
+    """A sender of a network. next_nonce: the first never planned. quarantine: "", or why nothing is sent."""
 
     TABLE = "lanes"
     KEY = ("network", "sender")
@@ -378,23 +386,5 @@ class AuditRow(Row, frozen=True, gc=False):
         return (self.audit_id,)
 
 
-ROW_TYPES: tuple[type[Row], ...] = (
-    AccountRow,
-    ApiKeyRow,
-    BookRow,
-    BalanceRow,
-    QuotaRow,
-    PostingRow,
-    EntryRow,
-    WithdrawalRow,
-    RequestRow,
-    HistoryRow,
-    OutboxRow,
-    DepositRow,
-    DepositAddressRow,
-    LaneRow,
-    NonceRow,
-    AttemptRow,
-    ControlRow,
-    AuditRow,
-)
+ROW_TYPES: tuple[type[Row], ...] = tuple(Row.__subclasses__())
+"""Every kind of row, in the order of this module: the order in which a batch writes them."""

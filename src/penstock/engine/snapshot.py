@@ -1,8 +1,8 @@
 """What a batch of commands needs to see, loaded before anything is decided, and the rows decided so far.
 
 Two steps: `Needs` collects keys from commands (the store loads them with a fixed number of queries), then the
-`Snapshot` answers. Asking a snapshot for something that was never loaded is a bug and raises KeyError: a decision can
-never rest on a row that merely was not looked up.
+`Snapshot` answers. Asking a snapshot for something that was never loaded is a bug and raises KeyError: a
+decision can never rest on a row that merely was not looked up.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ R = TypeVar("R", bound=Row)
 class Needs:
     """Keys to load, by kind of look-up.
 
-    rows: primary keys by row type. book: (account, address). recipients: (kind, value). attempts_at: (network, sender,
-    nonce) of which every attempt is wanted. Controls are few and always loaded whole.
+    rows: primary keys by row type. book: (account, address). recipients: (kind, value). attempts_at:
+    (network, sender, nonce) of which every attempt is wanted. Controls are few and always loaded whole.
     """
 
     __slots__ = ("attempts_at", "book", "recipients", "rows")
@@ -42,7 +42,7 @@ class Needs:
 
 
 class Snapshot:
-    """Rows by primary key, and the three secondary look-ups; rows decided in this batch replace the loaded ones."""
+    """Rows by primary key, and the three other look-ups; rows decided in this batch replace loaded ones."""
 
     __slots__ = ("_attempts_at", "_book", "_recipients", "_rows")
 
@@ -68,7 +68,9 @@ class Snapshot:
         for row in found:
             self.put(row)
 
-    def loaded_recipients(self, wanted: Iterable[tuple[RecipientKind, str]], found: Iterable[AccountRow]) -> None:
+    def loaded_recipients(
+        self, wanted: Iterable[tuple[RecipientKind, str]], found: Iterable[AccountRow]
+    ) -> None:
         for key in wanted:
             self._recipients.setdefault(key, None)
         for row in found:

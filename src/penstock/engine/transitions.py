@@ -7,16 +7,27 @@ from penstock.core.states import FINAL_STATES, State
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.CHALLENGED: frozenset({State.HELD, State.EXPIRED, State.CANCELLED}),
     State.HELD: frozenset(
-        {State.AWAITING_APPROVAL, State.APPROVED, State.REJECTED, State.CANCELLED, State.CONFIRMED, State.QUARANTINED}
+        {
+            State.AWAITING_APPROVAL,
+            State.APPROVED,
+            State.REJECTED,
+            State.CANCELLED,
+            State.CONFIRMED,
+            State.QUARANTINED,
+        }
     ),
     State.AWAITING_APPROVAL: frozenset({State.APPROVED, State.REJECTED, State.CANCELLED, State.EXPIRED}),
     State.APPROVED: frozenset({State.PLANNED, State.REJECTED, State.CANCELLED, State.QUARANTINED}),
     State.PLANNED: frozenset({State.SIGNED, State.REJECTED, State.QUARANTINED}),
-    State.SIGNED: frozenset({State.SENT, State.MINED, State.CONFIRMED, State.FAILED, State.IN_DOUBT, State.QUARANTINED}),
+    State.SIGNED: frozenset(
+        {State.SENT, State.MINED, State.CONFIRMED, State.FAILED, State.IN_DOUBT, State.QUARANTINED}
+    ),
     State.SENT: frozenset({State.MINED, State.CONFIRMED, State.FAILED, State.IN_DOUBT, State.QUARANTINED}),
     State.MINED: frozenset({State.SENT, State.CONFIRMED, State.FAILED, State.IN_DOUBT, State.QUARANTINED}),
     State.IN_DOUBT: frozenset({State.SENT, State.MINED, State.CONFIRMED, State.FAILED, State.QUARANTINED}),
-    State.QUARANTINED: frozenset({State.APPROVED, State.SIGNED, State.SENT, State.MINED, State.CONFIRMED, State.FAILED}),
+    State.QUARANTINED: frozenset(
+        {State.APPROVED, State.SIGNED, State.SENT, State.MINED, State.CONFIRMED, State.FAILED}
+    ),
     State.CONFIRMED: frozenset(),
     State.REJECTED: frozenset(),
     State.CANCELLED: frozenset(),

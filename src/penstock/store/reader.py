@@ -1,4 +1,4 @@
-"""What can be read beside the writer, on every database. Readers see what is committed, never a batch in progress."""
+"""What can be read beside the writer, on every database: what is committed, never a batch in progress."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 from penstock.core.ids import AccountId, WithdrawalId
 from penstock.core.queries import Query
 from penstock.core.views import AttemptView, HistoryView, KeyView, WithdrawalView
-from penstock.engine.rows import AttemptRow, LaneRow, NonceRow, Row, WithdrawalRow
+from penstock.engine.rows import AttemptRow, AuditRow, LaneRow, NonceRow, Row, WithdrawalRow
 
 R = TypeVar("R", bound=Row)
 
@@ -33,6 +33,10 @@ class Reader(Protocol):
     def history(self, withdrawal_id: WithdrawalId) -> list[HistoryView]: ...
 
     def attempts(self, withdrawal_id: WithdrawalId) -> list[AttemptView]: ...
+
+    def audit(self, limit: int, before: int | None = None) -> list[AuditRow]:
+        """The operators' acts, newest first; before: only those with a smaller id."""
+        ...
 
     def stopped(self, network: str) -> bool:
         """Whether the operator stopped sending, everywhere or on this network."""

@@ -14,8 +14,8 @@ from penstock.store.reader import Reader
 class Store(Protocol):
     """Takes commands, answers after the commit that holds their effect is durable.
 
-    A command's future gets the decision's answer, or raises Refused (nothing written), Unavailable (nothing written,
-    try again), InDoubt (unknown: ask by id), or whatever bug the decision met (nothing written).
+    A command's future gets the decision's answer, or raises Refused (nothing written), Unavailable (nothing
+    written, try again), InDoubt (unknown: ask by id), or whatever bug the decision met (nothing written).
     """
 
     def submit(self, command: Command) -> Future[object]:
@@ -32,6 +32,11 @@ class Store(Protocol):
 
     def ask(self, query: Query) -> object:
         """Answer a venue's query, blocking; call it from a thread."""
+        ...
+
+    @property
+    def keys_generation(self) -> int:
+        """Changes whenever this process commits a change to a key or an account."""
         ...
 
     def find_key(self, key_id: str) -> KeyView | None:

@@ -1,4 +1,6 @@
-"""Recompute every invariant from the journal. Reads only; trusts no balance, state or counter it can derive."""
+"""Recompute every invariant from the journal. Reads only; trusts no balance, state or counter it can
+derive.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,9 @@ def verify(reader: Reader) -> Report:
 
 
 def _check_journal(reader: Reader, report: Report) -> dict[int, list[str]]:
-    """Every posting balances, the sums give the balances, none is below zero. Returns posting kinds by withdrawal."""
+    """Every posting balances, the sums give the balances, none is below zero. Returns posting kinds by
+    withdrawal.
+    """
     kinds: dict[int, list[str]] = defaultdict(list)
     postings = 0
     for posting in reader.rows(PostingRow):
@@ -117,7 +121,9 @@ def _check_balances(reader: Reader, report: Report, sums: dict[tuple[str, str], 
             report.violated(f"the ledger does not sum to zero for {asset}: {units}")
 
 
-def _check_withdrawals(reader: Reader, report: Report, kinds: dict[int, list[str]]) -> dict[int, WithdrawalRow]:
+def _check_withdrawals(
+    reader: Reader, report: Report, kinds: dict[int, list[str]]
+) -> dict[int, WithdrawalRow]:
     """One hold each; resolved exactly once when final, never before."""
     rows: dict[int, WithdrawalRow] = {}
     for row in reader.rows(WithdrawalRow):
@@ -127,7 +133,9 @@ def _check_withdrawals(reader: Reader, report: Report, kinds: dict[int, list[str
         holds, resolved = posted.count("hold"), [kind for kind in posted if kind in _RESOLVING]
         if holds != 1:
             report.violated(f"{name} has {holds} holds")
-        expected = ["settle"] if row.state is State.CONFIRMED else ["release"] if row.state in FINAL_STATES else []
+        expected = (
+            ["settle"] if row.state is State.CONFIRMED else ["release"] if row.state in FINAL_STATES else []
+        )
         if resolved != expected:
             report.violated(f"{name} resolved its hold by {resolved}, expected {expected}")
         if row.amount != row.fee + row.net or row.net <= 0 or row.fee < 0:
@@ -155,14 +163,20 @@ def _check_traces(reader: Reader, report: Report, rows: dict[int, WithdrawalRow]
         events[event.withdrawal_id] += 1
     for withdrawal_id, row in rows.items():
         if last.get(withdrawal_id) != (row.steps, row.state.value):
-            report.violated(f"withdrawal {withdrawal_id} is {row.state} after {row.steps} steps, history differs")
+            report.violated(
+                f"withdrawal {withdrawal_id} is {row.state} after {row.steps} steps, history differs"
+            )
         if events[withdrawal_id] != row.steps:
-            report.violated(f"withdrawal {withdrawal_id} has {events[withdrawal_id]} events for {row.steps} steps")
+            report.violated(
+                f"withdrawal {withdrawal_id} has {events[withdrawal_id]} events for {row.steps} steps"
+            )
     report.counts["events"] = sum(events.values())
 
 
 def _check_nonces(reader: Reader, report: Report, rows: dict[int, WithdrawalRow]) -> None:
-    """A nonce serves one withdrawal, a withdrawal one live nonce; only attempts that were signed have bytes."""
+    """A nonce serves one withdrawal, a withdrawal one live nonce; only attempts that were signed have
+    bytes.
+    """
     live: dict[int, int] = defaultdict(int)
     for nonce in reader.rows(NonceRow):
         if nonce.withdrawal_id is not None:

@@ -77,11 +77,15 @@ class Answers:
                 return self._remaining_quota(query)
 
     def _withdrawal(self, account_id: int, withdrawal_id: int) -> WithdrawalView | None:
-        found = self._select(WithdrawalRow, "WHERE withdrawal_id = ? AND account_id = ?", (withdrawal_id, account_id))
+        found = self._select(
+            WithdrawalRow, "WHERE withdrawal_id = ? AND account_id = ?", (withdrawal_id, account_id)
+        )
         return withdrawal_view(found[0]) if found else None
 
     def _deposit(self, query: DepositOrWithdrawalById) -> DepositView | None:
-        found = self._select(DepositRow, "WHERE deposit_id = ? AND account_id = ?", (query.id, query.account_id))
+        found = self._select(
+            DepositRow, "WHERE deposit_id = ? AND account_id = ?", (query.id, query.account_id)
+        )
         return deposit_view(found[0]) if found else None
 
     def _withdrawals(self, query: WithdrawalHistory) -> list[WithdrawalView]:
@@ -118,7 +122,9 @@ class Answers:
     def _deposit_address(self, query: DepositAddress) -> DepositAddressView | None:
         where = "WHERE account_id = ? AND network = ?"
         found = self._select(DepositAddressRow, where, (query.account_id, query.network))
-        return DepositAddressView(query.asset, query.network, found[0].address, found[0].memo) if found else None
+        return (
+            DepositAddressView(query.asset, query.network, found[0].address, found[0].memo) if found else None
+        )
 
     def _remaining_quota(self, query: RemainingQuota) -> RemainingQuotaView:
         allowed = self._rules.policy.daily_quota_sat

@@ -1,7 +1,7 @@
 """One batch on SQLite: load everything the commands need, decide each in order, write, commit once.
 
-A fixed number of queries whatever the batch size, and one flush to disk. A refused command writes nothing and does not
-disturb its neighbours.
+A fixed number of queries whatever the batch size, and one flush to disk. A refused command writes nothing and
+does not disturb its neighbours.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from penstock.core.points import point
 from penstock.core.refusals import Refused, Unavailable
 from penstock.core.time import Clock
 from penstock.engine.decide import ROUNDS_MAX, collect_needs, decide, is_complete_after_one_round
-from penstock.engine.rows import ROW_TYPES, AccountRow, AttemptRow, BookRow, ControlRow, Row
+from penstock.engine.rows import ROW_TYPES, AccountRow, ApiKeyRow, AttemptRow, BookRow, ControlRow, Row
 from penstock.engine.rules import Moment, Rules
 from penstock.engine.snapshot import Needs, Snapshot
 from penstock.store.sqlite.statements import TABLES, table
@@ -62,12 +62,13 @@ class BatchRunner:
         self._rules = rules
         self._clock = clock
         self._ids = ids
+        self.keys_generation = 0
 
     def run(self, commands: Sequence[Command]) -> list[Outcome]:
         """Returns one outcome per command, in order, all durable.
 
-        Raises CommitInDoubt when the commit failed; Unavailable when the database was busy or refused the writes
-        (nothing was written then).
+        Raises CommitInDoubt when the commit failed; Unavailable when the database was busy or refused the
+        writes (nothing was written then).
         """
         point("store.batch_taken")
         now_ms = self._clock.now_ms()
@@ -92,6 +93,8 @@ class BatchRunner:
         except apsw.Error as error:
             raise CommitInDoubt(str(error)) from error
         point("store.committed")
+        if AccountRow in changed or ApiKeyRow in changed:
+            self.keys_generation += 1
         return outcomes
 
     def _load(self, commands: Sequence[Command], now_ms: UnixMs) -> Snapshot:
@@ -142,7 +145,8 @@ class BatchRunner:
                 outcomes.append(refused)
                 continue
             except Exception as bug:
-                # One command's bug must neither take its neighbours down nor be answered as if nothing were wrong.
+                # One command's bug must neither take its neighbours down nor be answered as if nothing were
+                # wrong.
                 _log.exception("decision failed", command=type(command).__name__)
                 outcomes.append(bug)
                 continue

@@ -1,7 +1,7 @@
 """Opening SQLite with the settings our promises rest on, each read back; and the numbered migrations.
 
-What is lost with which setting: see docs/decisions/0005-sqlite-through-apsw.md. WAL with synchronous=FULL loses nothing
-that was acknowledged, on kill -9 and on power loss, as long as the disk honours flushes.
+What is lost with which setting: see docs/decisions/0005-sqlite-through-apsw.md. WAL with synchronous=FULL
+loses nothing that was acknowledged, on kill -9 and on power loss, as long as the disk honours flushes.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ def open_writer(path: Path, vfs: str | None = None) -> apsw.Connection:
         seen = connection.pragma(name)
         # mmap_size answers nothing at all where the build leaves memory mapping out.
         if seen != expected and not (name == "mmap_size" and seen is None):
-            raise StoreUnusable(f"{path}: PRAGMA {name} is {seen!r} after setting {value}; refusing to run without it")
+            raise StoreUnusable(
+                f"{path}: PRAGMA {name} is {seen!r} after setting {value}; refusing to run without it"
+            )
     connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_AUTOCHECKPOINT_PAGES}")
     connection.execute("PRAGMA cache_size = -65536")
     connection.execute("PRAGMA temp_store = MEMORY")
@@ -67,7 +69,9 @@ def open_reader(path: Path) -> apsw.Connection:
     try:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     except apsw.CantOpenError as error:
-        raise StoreUnusable(f"{path}: no database there (start `penstock sandbox` or `penstock serve` first)") from error
+        raise StoreUnusable(
+            f"{path}: no database there (start `penstock sandbox` or `penstock serve` first)"
+        ) from error
     connection.set_busy_timeout(BUSY_TIMEOUT_MS)
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute("PRAGMA query_only = ON")
@@ -88,13 +92,16 @@ def migrations() -> list[tuple[int, str, str]]:
 def migrate(connection: apsw.Connection, now_ms: int) -> int:
     """Bring the schema up to date, each migration in its own transaction. Returns how many ran.
 
-    Raises StoreUnusable when a migration that ran before has changed since, or the database is newer than this code.
+    Raises StoreUnusable when a migration that ran before has changed since, or the database is newer than
+    this code.
     """
     connection.execute(
         "CREATE TABLE IF NOT EXISTS migrations ("
         "number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, at_ms INTEGER NOT NULL) STRICT"
     )
-    done = {number: checksum for number, checksum in connection.execute("SELECT number, checksum FROM migrations")}
+    done = {
+        number: checksum for number, checksum in connection.execute("SELECT number, checksum FROM migrations")
+    }
     wanted = migrations()
     if done and max(done) > max(number for number, _, _ in wanted):
         raise StoreUnusable("the database was made by a newer Penstock; use that one")
@@ -103,7 +110,9 @@ def migrate(connection: apsw.Connection, now_ms: int) -> int:
         checksum = hashlib.sha256(sql.encode()).hexdigest()
         if number in done:
             if done[number] != checksum:
-                raise StoreUnusable(f"migration {number:04}_{name} differs from the one this database was made with")
+                raise StoreUnusable(
+                    f"migration {number:04}_{name} differs from the one this database was made with"
+                )
             continue
         connection.execute("BEGIN IMMEDIATE")
         try:

@@ -14,7 +14,17 @@ from penstock.core.queries import Query
 from penstock.core.time import Clock
 from penstock.core.views import AttemptView, HistoryView, KeyView, WithdrawalView
 from penstock.engine.lanes import SENDING
-from penstock.engine.rows import AccountRow, ApiKeyRow, AttemptRow, ControlRow, LaneRow, NonceRow, Row, WithdrawalRow
+from penstock.engine.rows import (
+    AccountRow,
+    ApiKeyRow,
+    AttemptRow,
+    AuditRow,
+    ControlRow,
+    LaneRow,
+    NonceRow,
+    Row,
+    WithdrawalRow,
+)
 from penstock.engine.rules import Rules
 from penstock.store.sqlite.answers import Answers, withdrawal_view
 from penstock.store.sqlite.connection import open_reader
@@ -81,9 +91,18 @@ class SqliteReader:
     def attempts(self, withdrawal_id: WithdrawalId) -> list[AttemptView]:
         rows = self._select(AttemptRow, "WHERE withdrawal_id = ? ORDER BY attempt_id", (withdrawal_id,))
         return [
-            AttemptView(row.attempt_id, row.network, row.sender, row.nonce, row.state, row.tx_hash, row.created_ms)
+            AttemptView(
+                row.attempt_id, row.network, row.sender, row.nonce, row.state, row.tx_hash, row.created_ms
+            )
             for row in rows
         ]
+
+    def audit(self, limit: int, before: int | None = None) -> list[AuditRow]:
+        where = "ORDER BY audit_id DESC LIMIT ?1"
+        bindings: tuple[Value, ...] = (limit,)
+        if before is not None:
+            where, bindings = f"WHERE audit_id < ?2 {where}", (limit, before)
+        return self._select(AuditRow, where, bindings)
 
     def stopped(self, network: str) -> bool:
         controls = (self.row(ControlRow, name) for name in (SENDING, f"network/{network}"))
@@ -97,9 +116,8 @@ class SqliteReader:
         return self._select(WithdrawalRow, where, (network, limit))
 
     def open_attempts(self, network: str, sender: str) -> list[AttemptRow]:
-        where = (
-            "WHERE network = ? AND sender = ? AND state IN ('planned', 'signed', 'sent') ORDER BY nonce, attempt_id"
-        )
+        live = "state IN ('planned', 'signed', 'sent')"
+        where = f"WHERE network = ? AND sender = ? AND {live} ORDER BY nonce, attempt_id"
         return self._select(AttemptRow, where, (network, sender))
 
     def open_nonces(self, network: str, sender: str) -> list[NonceRow]:
@@ -119,7 +137,9 @@ class SqliteReader:
 
     def _select(self, row_type: type[R], where: str, bindings: tuple[Value, ...]) -> list[R]:
         known = table(row_type)
-        return [known.decode(values) for values in self._connection().execute(f"{known.select} {where}", bindings)]
+        return [
+            known.decode(values) for values in self._connection().execute(f"{known.select} {where}", bindings)
+        ]
 
     def _connection(self) -> apsw.Connection:
         connection: apsw.Connection | None = getattr(self._local, "connection", None)
@@ -129,5 +149,3 @@ class SqliteReader:
             with self._lock:
                 self._opened.append(connection)
         return connection
-
-

@@ -19,7 +19,8 @@ class Table(Generic[R]):
     """The statements of one row type.
 
     columns: comma-joined. insert: for append-only rows a plain INSERT, for others an upsert by primary key.
-    select_by_keys: takes one JSON array of keys (of arrays, for compound keys), so that any number is one query.
+    select_by_keys: takes one JSON array of keys (of arrays, for compound keys), so that any number is one
+    query.
     """
 
     def __init__(self, row_type: type[R]) -> None:
@@ -34,7 +35,9 @@ class Table(Generic[R]):
         self.compound = len(row_type.KEY) > 1
         self._text_positions = tuple(at for at, name in enumerate(names) if hints[name] is Units)
         self._converters = tuple(
-            (at, convert) for at, name in enumerate(names) if (convert := _from_stored(hints[name])) is not None
+            (at, convert)
+            for at, name in enumerate(names)
+            if (convert := _from_stored(hints[name])) is not None
         )
 
     def encode(self, row: R) -> Sequence[Value]:

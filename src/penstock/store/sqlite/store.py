@@ -25,7 +25,8 @@ DATABASE_NAME = "penstock.db"
 class SqliteStore:
     """A Store (store/store.py) in one file.
 
-    path: the database file; made when missing. vfs: name of a registered SQLite VFS, for tests of failing disks.
+    path: the database file; made when missing. vfs: name of a registered SQLite VFS, for tests of failing
+    disks.
     Raises StoreUnusable when the file cannot be opened with the settings we need.
     """
 
@@ -55,6 +56,10 @@ class SqliteStore:
 
     def ask(self, query: Query) -> object:
         return self._reader.ask(query)
+
+    @property
+    def keys_generation(self) -> int:
+        return self._writer.keys_generation
 
     def find_key(self, key_id: str) -> KeyView | None:
         return self._reader.find_key(key_id)

@@ -48,8 +48,8 @@ def _exit_process() -> None:
 class Writer:
     """Owns the writing connection and its thread.
 
-    reopen: opens the connection again after a commit failed. on_lost: called when even that fails; by default the
-    process ends at once, because nothing it could say about earlier commands would be reliable.
+    reopen: opens the connection again after a commit failed. on_lost: called when even that fails; by default
+    the process ends at once, because nothing it could say about earlier commands would be reliable.
     """
 
     def __init__(
@@ -77,6 +77,10 @@ class Writer:
         self._queue.append(submission)
         self._wake.set()
 
+    @property
+    def keys_generation(self) -> int:
+        return self._runner.keys_generation
+
     def close(self) -> None:
         """Run what is queued, then stop the thread and close the connection."""
         self._closing = True
@@ -100,7 +104,7 @@ class Writer:
         try:
             return self._runner.run([submission.command for submission in taken])
         except CommitInDoubt as error:
-            _log.error("commit failed; reopening to find out what it left", reason=str(error))  # noqa: TRY400
+            _log.error("commit failed; reopening to find out what it left", reason=str(error))
             return self._resolve_doubt([submission.command for submission in taken])
         except Unavailable as error:
             return [error] * len(taken)
@@ -116,7 +120,9 @@ class Writer:
             self._connection = self._reopen()
             # The failed flush must have succeeded by now before anything found may be called accepted.
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_FULL)
+            generation = self._runner.keys_generation
             self._runner = self._make_runner(self._connection)
+            self._runner.keys_generation = generation + 1
             return [self._look_up(command) for command in commands]
         except (apsw.Error, StoreUnusable):
             _log.exception("the database could not be opened again")

@@ -1,0 +1,190 @@
+"""The load generator's loop: N connections, each waiting for its answer before it sends the next request.
+
+One thread, epoll, ready bytes. It shares the machine with the server it measures, so what it does per
+answer is as little as tells an accepted request from any other.
+"""
+
+from __future__ import annotations
+
+import re
+import select
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+ACCEPTED = b'"code":1000,'
+STALLED_S = 10
+_SEGMENT_BYTES_MAX = 65_536
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
+_CODE = re.compile(rb'"code": ?(-?\d+)')
+
+
+class Connection:
+    """One client. held: the beginning of an answer that has not come whole."""
+
+    __slots__ = ("held", "receive", "send", "sent_ns", "socket")
+
+    def __init__(self, address: tuple[str, int]) -> None:
+        self.socket = socket.create_connection(address, timeout=STALLED_S)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.settimeout(0)
+        self.send = self.socket.send
+        self.receive = self.socket.recv
+        self.held = b""
+        self.sent_ns = 0
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """Where the run stood at one moment. latencies: how many were noted."""
+
+    at_ns: int
+    latencies: int
+    accepted: int
+    loader_cpu_ns: int
+    server_cpu_ns: int
+
+
+class Load:
+    """One run. After `run`: `latencies_ns` of accepted requests in the order answered, `began` and `ended`
+    around the measured part, `others` (answers that were not acceptances, by status and code), `lost`
+    (requests in flight on a connection that broke or stalled: their outcome is unknown), `exhausted` (the
+    ready requests ran out).
+    """
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        clients: int,
+        requests: Iterable[bytes],
+        server_cpu_ns: Callable[[], int],
+    ) -> None:
+        self._requests = iter(requests)
+        self._server_cpu_ns = server_cpu_ns
+        self._poll = select.epoll()
+        self._connections: dict[int, Connection] = {}
+        for _ in range(clients):
+            connection = Connection(address)
+            self._connections[connection.socket.fileno()] = connection
+            self._poll.register(connection.socket.fileno(), select.EPOLLIN)
+        self._ends_ns = 0
+        self._measured_ns = 0
+        self._sending = True
+        self.latencies_ns: list[int] = []
+        self.others: Counter[str] = Counter()
+        self.accepted = 0
+        self.lost = 0
+        self.exhausted = False
+        self.began: Mark | None = None
+        self.ended: Mark | None = None
+
+    def run(self, warm_ns: int, measured_ns: int) -> None:
+        """Load the server: `warm_ns` that do not count, then `measured_ns` that do, then wait for what is
+        in flight.
+        """
+        self._measured_ns = measured_ns
+        self._ends_ns = time.monotonic_ns() + warm_ns
+        for connection in tuple(self._connections.values()):
+            self._send_next(connection, time.monotonic_ns())
+        while self._connections:
+            events = self._poll.poll(STALLED_S)
+            if not events:
+                self._lose_all()
+            for descriptor, _ in events:
+                self._answer(self._connections[descriptor])
+        if self.began is None:
+            self.began = self._mark(time.monotonic_ns())
+        if self.ended is None:
+            self.ended = self._mark(time.monotonic_ns())
+
+    def _answer(self, connection: Connection) -> None:
+        """Take what has come on `connection`; if that completes an answer, note it and send the next."""
+        try:
+            segment = connection.receive(_SEGMENT_BYTES_MAX)
+        except BlockingIOError:
+            return
+        except OSError:
+            segment = b""
+        now_ns = time.monotonic_ns()
+        if not segment:
+            self._lose(connection)
+            return
+        if connection.held:
+            segment = connection.held + segment
+        if not _is_whole(segment):
+            connection.held = segment
+            return
+        connection.held = b""
+        if ACCEPTED in segment and segment.startswith(b"HTTP/1.1 200 "):
+            self.accepted += 1
+            self.latencies_ns.append(now_ns - connection.sent_ns)
+        else:
+            self.others[_outcome(segment)] += 1
+        if now_ns >= self._ends_ns:
+            self._next_part(now_ns)
+        self._send_next(connection, now_ns)
+
+    def _send_next(self, connection: Connection, now_ns: int) -> None:
+        request = next(self._requests, None) if self._sending else None
+        if request is None:
+            if self._sending:
+                self.exhausted = True
+                self._sending = False
+                self._end(now_ns)
+            self._close(connection)
+            return
+        connection.sent_ns = now_ns
+        try:
+            # A request fits an empty socket buffer whole, and the buffer is empty: the last request was
+            # answered.
+            assert connection.send(request) == len(request)
+        except OSError:
+            self._lose(connection)
+
+    def _next_part(self, now_ns: int) -> None:
+        if self.began is None:
+            self.began = self._mark(now_ns)
+            self._ends_ns = now_ns + self._measured_ns
+        elif self._sending:
+            self._sending = False
+            self._end(now_ns)
+
+    def _end(self, now_ns: int) -> None:
+        if self.began is not None and self.ended is None:
+            self.ended = self._mark(now_ns)
+
+    def _mark(self, now_ns: int) -> Mark:
+        return Mark(
+            now_ns, len(self.latencies_ns), self.accepted, time.process_time_ns(), self._server_cpu_ns()
+        )
+
+    def _lose(self, connection: Connection) -> None:
+        self.lost += 1
+        self._close(connection)
+
+    def _lose_all(self) -> None:
+        for connection in tuple(self._connections.values()):
+            self._lose(connection)
+
+    def _close(self, connection: Connection) -> None:
+        descriptor = connection.socket.fileno()
+        self._poll.unregister(descriptor)
+        del self._connections[descriptor]
+        connection.socket.close()
+
+
+def _is_whole(answer: bytes) -> bool:
+    """Whether `answer` is one whole HTTP answer with a length; more than one cannot come in a closed loop."""
+    end = answer.find(b"\r\n\r\n")
+    if end < 0:
+        return False
+    length = _LENGTH.search(answer, 0, end + 2)
+    return length is not None and len(answer) >= end + 4 + int(length[1])
+
+
+def _outcome(answer: bytes) -> str:
+    """As "429 30013": the HTTP status, and the venue's code if the body has one."""
+    code = _CODE.search(answer)
+    return answer[9:12].decode("ascii", "replace") + (f" {code[1].decode()}" if code else "")

@@ -1,0 +1,123 @@
+"""One withdrawal as its Penstock knows it: every state it went through, every transaction made for it.
+
+A venue's API shows neither. They come from the admin API, with the token of a `sandbox.json`, or straight
+from the operator's database.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+
+import httpx2
+import msgspec
+
+from penstock.cli.terminal import Failure, usage
+
+TIMEOUT_S = 10
+
+
+class Told(msgspec.Struct, frozen=True):
+    """A withdrawal's row, as far as it is shown here. Amounts are whatever text or number the source
+    writes.
+    """
+
+    withdrawal_id: int | str
+    state: str
+    asset: str = ""
+    network: str = ""
+    amount: str | int = ""
+    fee: str | int = ""
+    address: str = ""
+    memo: str = ""
+    recipient: str = ""
+    reason: str = ""
+    tx_hash: str = ""
+    confirmations: int = 0
+    confirmations_needed: int = 0
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One change of state; at_ms: Unix milliseconds."""
+
+    sequence: int
+    state_before: str
+    state_after: str
+    detail: str
+    at_ms: int
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """One transaction made for the withdrawal."""
+
+    attempt_id: int | str
+    network: str
+    sender: str
+    nonce: int
+    state: str
+    tx_hash: str
+    created_ms: int
+
+
+class Inside(msgspec.Struct, frozen=True):
+    """The whole of it, oldest change first."""
+
+    withdrawal: Told
+    history: list[Change]
+    attempts: list[Attempt]
+
+
+@dataclass(frozen=True, slots=True)
+class AdminApi:
+    """The admin API of a Penstock."""
+
+    base_url: str
+    http: httpx2.Client
+
+    @classmethod
+    def at(cls, base_url: str, token: str) -> AdminApi:
+        headers = {"Authorization": f"Bearer {token}"}
+        return cls(
+            base_url,
+            httpx2.Client(base_url=base_url, headers=headers, timeout=TIMEOUT_S, trust_env=False),
+        )
+
+    def withdrawal(self, withdrawal_id: str) -> Inside:
+        """Raises Failure when it is not there, or the API does not answer."""
+        try:
+            reply = self.http.get(f"/admin/v1/withdrawals/{withdrawal_id}")
+        except httpx2.HTTPError as error:
+            raise Failure(
+                f"the admin API does not answer: {type(error).__name__}", "check that the service is up"
+            ) from None
+        if reply.status_code == HTTPStatus.NOT_FOUND:
+            raise Failure(f"there is no withdrawal {withdrawal_id}", "penstock withdrawals list")
+        if reply.status_code != HTTPStatus.OK:
+            raise Failure(f"the admin API answered HTTP {reply.status_code}", "check the admin token")
+        try:
+            return msgspec.json.decode(reply.content, type=Inside)
+        except msgspec.MsgspecError as error:
+            raise Failure(f"the admin API's answer cannot be read: {error}") from None
+
+    def close(self) -> None:
+        self.http.close()
+
+
+def from_database(target: Path | str, withdrawal_id: str) -> Inside:
+    """Read the operator's own database: a state directory, or a database URL. Raises Failure."""
+    if not (withdrawal_id.isascii() and withdrawal_id.isdecimal()):
+        usage(f"a withdrawal's id is a number, not {withdrawal_id!r}")
+    from penstock import service  # noqa: PLC0415  the service is large, and most commands do without
+
+    found = service.withdrawal_story(target, int(withdrawal_id))
+    if found is None:
+        raise Failure(f"there is no withdrawal {withdrawal_id}", "check the id and the --state or --database")
+    return msgspec.convert(
+        {
+            "withdrawal": msgspec.to_builtins(found.withdrawal),
+            "history": msgspec.to_builtins(found.history),
+            "attempts": msgspec.to_builtins(found.attempts),
+        },
+        Inside,
+    )

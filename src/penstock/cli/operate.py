@@ -1,0 +1,115 @@
+"""`penstock sandbox`, `serve`, `verify` and `bench`: thin; what they do stands in `penstock.service` and
+`penstock.bench`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from penstock.cli.terminal import Exit, usage
+
+PORT_MAX = 65_535
+
+
+def add_arguments(command: str, parser: argparse.ArgumentParser) -> None:
+    match command:
+        case "sandbox":
+            _sandbox_arguments(parser)
+        case "serve":
+            parser.add_argument(
+                "--config", type=Path, required=True, metavar="FILE", help="the settings, TOML"
+            )
+        case "verify":
+            place = parser.add_mutually_exclusive_group(required=True)
+            place.add_argument("--state", type=Path, metavar="DIR", help="the state directory")
+            place.add_argument("--database", metavar="URL", help="the database")
+        case _:
+            _bench_arguments(parser)
+
+
+def _sandbox_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--port", type=int, required=True, metavar="P", help="on the loopback address; 0 takes a free one"
+    )
+    parser.add_argument(
+        "--state",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="kept here, with sandbox.json; goes on where it was",
+    )
+    parser.add_argument(
+        "--evm-rpc", metavar="URL", help="put the network ethereum on this node, such as anvil"
+    )
+    parser.add_argument(
+        "--chain-pace", type=int, metavar="MS", help="a block of the simulated chains every MS milliseconds"
+    )
+
+
+def _bench_arguments(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
+    intake = what.add_parser("intake", help="accepted withdrawals a second", allow_abbrev=False)
+    intake.add_argument(
+        "--seconds", type=int, default=10, metavar="S", help="how long (default: %(default)s)"
+    )
+    intake.add_argument(
+        "--clients", type=int, default=64, metavar="N", help="how many at once (default: %(default)s)"
+    )
+    intake.add_argument(
+        "--database", metavar="URL", help="a database of its own for the run (default: SQLite)"
+    )
+
+
+def run(command: str, arguments: argparse.Namespace) -> int:
+    match command:
+        case "sandbox":
+            return _sandbox(arguments)
+        case "serve":
+            return _serve(arguments.config)
+        case "verify":
+            return _verify(arguments.state or arguments.database)
+        case _:
+            return _bench(arguments)
+
+
+def _sandbox(arguments: argparse.Namespace) -> int:
+    if not 0 <= arguments.port <= PORT_MAX:
+        usage(f"--port must be 0 to {PORT_MAX}")
+    if arguments.chain_pace is not None and arguments.chain_pace < 1:
+        usage("--chain-pace must be at least 1 millisecond")
+    from penstock import service  # noqa: PLC0415  only what runs is loaded, so that help is quick
+
+    return service.run_sandbox(
+        port=arguments.port,
+        state_dir=arguments.state,
+        evm_rpc=arguments.evm_rpc,
+        chain_pace_ms=arguments.chain_pace,
+    )
+
+
+def _serve(config: Path) -> int:
+    if not config.is_file():
+        usage(f"{config} is not a file", "give the path of the settings")
+    from penstock import service  # noqa: PLC0415
+
+    return service.run_serve(config)
+
+
+def _verify(target: Path | str) -> int:
+    if isinstance(target, Path) and not target.is_dir():
+        usage(f"{target} is not a directory", "give the directory that `penstock sandbox --state` was given")
+    from penstock import service  # noqa: PLC0415
+
+    report = service.verify(target)
+    for line in report.lines:
+        print(line)
+    return Exit.OK if report.ok else Exit.FAILED
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    if arguments.seconds < 1 or arguments.clients < 1:
+        usage("--seconds and --clients must be at least 1")
+    from penstock.bench import intake  # noqa: PLC0415
+
+    return intake.run(seconds=arguments.seconds, clients=arguments.clients, database=arguments.database)

@@ -1,0 +1,299 @@
+"""BitMart's withdrawal calls as steps. The wire itself is `penstock.venues.bitmart.client_wire`.
+
+BitMart has no client id: two equal requests are two withdrawals, and after a lost answer only its history
+can tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from http import HTTPStatus
+from typing import TypeVar
+
+from penstock.client.bitmart_values import (
+    NAME,
+    Wire,
+    each,
+    matches,
+    network_code,
+    to_balance,
+    to_book_address,
+    to_currency,
+    to_deposit_address,
+    to_fee,
+    to_withdrawal,
+)
+from penstock.client.errors import (
+    BadReply,
+    NoAnswer,
+    NotSent,
+    OutcomeUnknown,
+    PenstockClientError,
+    VenueRefused,
+)
+from penstock.client.steps import Lost, Pause, Reply, Send, SignedRequest, Steps
+from penstock.client.values import (
+    Balance,
+    BookAddress,
+    Currency,
+    DepositAddress,
+    Fee,
+    Payment,
+    Prepared,
+    Resolution,
+    Submitted,
+    Withdrawal,
+    iso_time,
+)
+from penstock.core.time import Clock
+from penstock.venues.bitmart import client_wire as wire
+
+T = TypeVar("T")
+
+BASE_URL = "https://api-cloud.bitmart.com"
+
+READ_TRIES_MAX = 3
+READ_DELAYS_MS = (250, 1_000)
+RATE_LIMIT_PAUSE_MS_MAX = 5_000
+
+WINDOW_MS = 60_000
+"""BitMart error table, 30007: a timestamp counts within a minute, either way."""
+ARRIVAL_MARGIN_MS = 30_000
+"""A request taken in the window's last moment may still be on its way into the history."""
+HISTORY_RECORDS_MAX = 1000
+
+# "Exception" and "Internal Server Error" (BitMart error table) do not say how far the request got.
+_CODES_IN_DOUBT = frozenset({60050, 60051, 60052})
+
+
+class BitmartVenue:
+    """One API key at BitMart, or at a Penstock that answers as BitMart.
+
+    at_the_venue: whether the base URL is BitMart's own, where a repeat of the same bytes may be a second
+    withdrawal.
+    """
+
+    name = NAME
+
+    def __init__(self, credentials: wire.Credentials, clock: Clock, *, at_the_venue: bool) -> None:
+        self._credentials = credentials
+        self._clock = clock
+        self._at_the_venue = at_the_venue
+        self._listed: tuple[Currency, ...] | None = None
+
+    # ---- withdrawing ---------------------------------------------------------------------------------------
+
+    def currency_name(self, currency: str, network: str | None) -> Steps[str]:
+        """Looks the name up in the venue's list, which is read once. Raises ValueError when it has no such
+        pair.
+        """
+        if network is None:
+            return currency
+        if self._listed is None:
+            self._listed = yield from self.currencies()
+        found = [
+            listed.currency
+            for listed in self._listed
+            if currency in {listed.coin, listed.currency}
+            and network_code(listed.network) == network_code(network)
+        ]
+        if len(found) != 1:
+            has = ", ".join(listed.network for listed in self._listed if listed.coin == currency) or "none"
+            raise ValueError(f"{NAME} lists no single {currency} on {network}; it has {currency} on: {has}")
+        return found[0]
+
+    def prepare(self, payment: Payment) -> Steps[Prepared]:
+        yield from ()
+        now_ms = self._clock.now_ms()
+        if payment.recipient:
+            request = wire.withdraw_to_account(
+                self._credentials,
+                now_ms,
+                currency=payment.currency,
+                amount=payment.amount,
+                kind=payment.recipient_kind,
+                value=payment.recipient,
+                area_code=payment.area_code,
+                source=payment.wallet or None,
+            )
+        else:
+            request = wire.withdraw_to_address(
+                self._credentials,
+                now_ms,
+                currency=payment.currency,
+                amount=payment.amount,
+                address=payment.address,
+                memo=payment.memo,
+                remark=payment.remark,
+                source=payment.wallet or None,
+            )
+        # What BitMart signs is "<timestamp>#<memo>#<body>"; the memo is one of the key's three secrets.
+        signed_text = f"{now_ms}#***#{request.body.decode()}"
+        return Prepared(payment, _signed(request, signed_text), now_ms, now_ms + WINDOW_MS)
+
+    def submit(self, prepared: Prepared) -> Steps[Submitted]:
+        try:
+            answer = yield Send(prepared.request)
+        except BaseException as stopped:
+            # An interrupt or a cancellation: whoever sees it must learn that a withdrawal may be under way.
+            stopped.add_note(
+                str(OutcomeUnknown(NAME, prepared, reason="the wait for its answer was broken off"))
+            )
+            raise
+        match answer:
+            case Lost(sent=False, reason=reason):
+                raise NotSent(NAME, reason)
+            case Lost(reason=reason):
+                raise OutcomeUnknown(NAME, prepared, reason=f"no answer came back ({reason})")
+            case Reply():
+                withdrawal_id = _outcome(answer, prepared)
+            case None:
+                raise AssertionError("a driver answers every Send")
+        return Submitted(NAME, withdrawal_id, prepared.payment, prepared.signed_at_ms)
+
+    def repeat_identical(self, unknown: OutcomeUnknown) -> Steps[Submitted]:
+        prepared = unknown.prepared
+        if self._at_the_venue:
+            raise ValueError("BitMart itself promises nothing about repeats: use resolve(...)")
+        if self._clock.now_ms() >= prepared.window_ends_ms:
+            raise OutcomeUnknown(
+                NAME, prepared, reason=f"its time for a repeat ended at {iso_time(prepared.window_ends_ms)}"
+            )
+        try:
+            return (yield from self.submit(prepared))
+        except (NotSent, VenueRefused) as error:
+            # A repeat that was not sent, or was refused, says nothing about the first request: that may
+            # still arrive.
+            reason = f"a repeat of the same bytes did not settle it ({error})"
+        raise OutcomeUnknown(NAME, prepared, reason=reason)
+
+    def resolve(self, unknown: OutcomeUnknown) -> Steps[Resolution]:
+        # The venue's clock is read before its history, so that nothing can arrive between "too late" and
+        # the look.
+        venue_now_ms = yield from self._read(wire.server_time(), wire.read_server_time, int)
+        coin = unknown.payment.currency.partition("-")[0]
+        latest_ms = unknown.window_ends_ms + ARRIVAL_MARGIN_MS
+        request = wire.history(
+            self._credentials,
+            wire.Operation.WITHDRAW,
+            limit=HISTORY_RECORDS_MAX,
+            currency=coin,
+            from_ms=unknown.sent_at_ms - WINDOW_MS,
+            to_ms=latest_ms + WINDOW_MS,
+        )
+        records = yield from self._read(request, wire.read_history, each(to_withdrawal))
+        candidates = tuple(record for record in records if matches(record, unknown.payment))
+        return Resolution(candidates, venue_now_ms > latest_ms and len(records) < HISTORY_RECORDS_MAX)
+
+    # ---- reading -------------------------------------------------------------------------------------------
+
+    def withdrawal(self, withdrawal_id: str) -> Steps[Withdrawal]:
+        return self._read(wire.detail(self._credentials, withdrawal_id), wire.read_detail, to_withdrawal)
+
+    def withdrawals(
+        self, currency: str | None, limit: int, from_ms: int | None, to_ms: int | None
+    ) -> Steps[tuple[Withdrawal, ...]]:
+        request = wire.history(
+            self._credentials,
+            wire.Operation.WITHDRAW,
+            limit=limit,
+            currency=currency,
+            from_ms=from_ms,
+            to_ms=to_ms,
+        )
+        return self._read(request, wire.read_history, each(to_withdrawal))
+
+    def balances(self) -> Steps[tuple[Balance, ...]]:
+        account = wire.account_wallet(self._credentials)
+        spot = wire.spot_wallet(self._credentials)
+        return (
+            *(yield from self._read(account, wire.read_account_wallet, each(partial(to_balance, "fund")))),
+            *(yield from self._read(spot, wire.read_spot_wallet, each(partial(to_balance, "spot")))),
+        )
+
+    def fee(self, currency: str) -> Steps[Fee]:
+        return self._read(
+            wire.charge(self._credentials, currency), wire.read_charge, partial(to_fee, currency)
+        )
+
+    def currencies(self) -> Steps[tuple[Currency, ...]]:
+        return self._read(wire.currencies(), wire.read_currencies, each(to_currency))
+
+    def addresses(self) -> Steps[tuple[BookAddress, ...]]:
+        return self._read(wire.address_list(self._credentials), wire.read_address_list, each(to_book_address))
+
+    def deposit_address(self, currency: str) -> Steps[DepositAddress]:
+        request = wire.deposit_address(self._credentials, currency)
+        return self._read(request, wire.read_deposit_address, to_deposit_address)
+
+    def _read(
+        self, request: wire.OutgoingRequest, read: Callable[[int, bytes], Wire], convert: Callable[[Wire], T]
+    ) -> Steps[T]:
+        """Ask, a few times if need be: reading changes nothing."""
+        problem: PenstockClientError | None = None
+        for attempt in range(READ_TRIES_MAX):
+            answer = yield Send(_signed(request))
+            pause_ms = READ_DELAYS_MS[min(attempt, len(READ_DELAYS_MS) - 1)]
+            match answer:
+                case Lost(sent=sent, reason=reason):
+                    problem = NoAnswer(NAME, reason) if sent else NotSent(NAME, reason)
+                case Reply():
+                    try:
+                        return convert(read(answer.status, answer.body))
+                    except wire.VenueError as error:
+                        problem = _refusal(error)
+                    except (ValueError, LookupError, RecursionError) as error:
+                        problem = BadReply(NAME, str(error), answer.status)
+                    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+                        pause_ms = _rate_limit_pause_ms(answer)
+                    elif answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                        break
+                case None:
+                    raise AssertionError("a driver answers every Send")
+            if attempt + 1 < READ_TRIES_MAX:
+                yield Pause(pause_ms)
+        assert problem is not None
+        raise problem
+
+
+def _signed(request: wire.OutgoingRequest, signed_text: str = "") -> SignedRequest:
+    return SignedRequest(request.method, request.target, request.headers, request.body, signed_text)
+
+
+def _outcome(reply: Reply, prepared: Prepared) -> str:
+    """The withdrawal's id. Only a refusal that the venue words itself, below 500, counts as a no."""
+    code = 0
+    try:
+        withdrawal_id = wire.read_withdraw_id(reply.status, reply.body)
+    except wire.VenueError as error:
+        problem, code = _refusal(error), error.code
+        if isinstance(problem, VenueRefused) and not error.outcome_unknown and code not in _CODES_IN_DOUBT:
+            raise problem from None
+        seen = f"{error.message[:200]}, code {code}"
+    except (ValueError, RecursionError) as error:
+        seen = str(error)[:200]
+    else:
+        if withdrawal_id:
+            return withdrawal_id
+        seen = "it says yes and names no withdrawal"
+    raise OutcomeUnknown(
+        NAME,
+        prepared,
+        reason=f"the answer leaves it open ({seen}, HTTP {reply.status})",
+        http_status=reply.status,
+        code=str(code) if code else None,
+    )
+
+
+def _refusal(error: wire.VenueError) -> PenstockClientError:
+    if error.code in {0, 1000}:
+        return BadReply(NAME, error.message, error.http_status)
+    return VenueRefused(NAME, str(error.code), error.message, error.http_status, error.trace)
+
+
+def _rate_limit_pause_ms(reply: Reply) -> int:
+    """BitMart sends the window's length in seconds (spot docs, "Rate Limit")."""
+    window_s = reply.headers.get("x-bm-ratelimit-reset", "")[:9]
+    asked_ms = int(window_s) * 1000 if window_s.isdecimal() else READ_DELAYS_MS[-1]
+    return min(asked_ms, RATE_LIMIT_PAUSE_MS_MAX)

@@ -1,0 +1,144 @@
+"""BitMart's replies as the client's values, and what counts as the same withdrawal. ValueError where a
+reply makes no sense.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from decimal import Context, Decimal, InvalidOperation
+from typing import TypeVar
+
+from penstock.client.values import (
+    Balance,
+    BookAddress,
+    Currency,
+    DepositAddress,
+    Fee,
+    Payment,
+    Status,
+    Withdrawal,
+)
+from penstock.venues.bitmart import client_wire as wire
+from penstock.venues.bitmart.currencies import NETWORK_NAMES
+
+T = TypeVar("T")
+Wire = TypeVar("Wire")
+
+NAME = "bitmart"
+
+_NETWORK = {name: ours for ours, names in NETWORK_NAMES.items() for name in (ours.upper(), *names)}
+
+# Python's default of 28 digits would round a large amount of an 18-decimal coin.
+_EXACT = Context(prec=120)
+
+_STATUS = {
+    wire.Status.CREATED: Status.ACCEPTED,
+    wire.Status.SUBMITTED: Status.ACCEPTED,
+    wire.Status.PROCESSING: Status.PROCESSING,
+    wire.Status.DONE: Status.DONE,
+    wire.Status.CANCELLED: Status.CANCELLED,
+    wire.Status.FAILED: Status.FAILED,
+}
+assert _STATUS.keys() == set(wire.Status)
+
+
+def network_code(name: str) -> str:
+    """Our code for BitMart's several names of one network; ours and unknown ones stay, in capitals."""
+    return _NETWORK.get(name.upper(), name.upper())
+
+
+def _same_currency(one: str, other: str) -> bool:
+    """A name without a network may mean any: BitMart writes ETH for what may be sent as ETH-ERC20."""
+    (coin, _, network), (other_coin, _, other_network) = one.partition("-"), other.partition("-")
+    return coin == other_coin and (
+        not network or not other_network or network_code(network) == network_code(other_network)
+    )
+
+
+def matches(record: Withdrawal, payment: Payment) -> bool:
+    """Whether the record may be this payment. Rather one candidate too many: a person or an id decides."""
+    same_amount = Decimal(payment.amount) in {record.amount, record.net}
+    if not same_amount or not _same_currency(record.currency, payment.currency):
+        return False
+    if payment.recipient:
+        # The history shows an account or phone in the address field, a phone perhaps with its country.
+        return record.address.replace(" ", "").endswith(payment.recipient)
+    same_address = record.address == payment.address or (
+        payment.address[:2].lower() == "0x" and record.address.lower() == payment.address.lower()
+    )
+    return same_address and record.memo == payment.memo
+
+
+def each(convert: Callable[[Wire], T]) -> Callable[[Iterable[Wire]], tuple[T, ...]]:
+    return lambda lines: tuple(convert(line) for line in lines)
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite():
+        raise ValueError(f"not an amount: {text[:64]!r}")
+    return number
+
+
+def _optional(text: str | None) -> Decimal | None:
+    return None if text is None else _decimal(text)
+
+
+def to_withdrawal(record: wire.Record) -> Withdrawal:
+    net, fee = _decimal(record.arrival), _decimal(record.fee)
+    return Withdrawal(
+        venue=NAME,
+        withdrawal_id=record.record_id,
+        currency=record.currency,
+        amount=_EXACT.add(net, fee),
+        fee=fee,
+        net=net,
+        address=record.address,
+        memo=record.memo,
+        tx_id=record.tx_id,
+        status=_STATUS[wire.Status(record.status)],
+        venue_status=str(record.status),
+        requested_at_ms=record.applied_ms,
+    )
+
+
+def to_balance(wallet: str, line: wire.Balance) -> Balance:
+    return Balance(wallet, line.currency, _decimal(line.available), _decimal(line.held))
+
+
+def to_fee(currency: str, charge: wire.Charge) -> Fee:
+    multiple = None if charge.multiple is None else Decimal(charge.multiple)
+    return Fee(currency, _decimal(charge.fee), _decimal(charge.minimum), charge.precision, multiple)
+
+
+def to_currency(line: wire.Currency) -> Currency:
+    return Currency(
+        currency=line.currency,
+        coin=line.currency.partition("-")[0],
+        network=line.network or "",
+        name=line.name,
+        contract=line.contract,
+        withdraw_enabled=line.withdraw_enabled,
+        deposit_enabled=line.deposit_enabled,
+        fee=_optional(line.fee),
+        minimum=_optional(line.minimum),
+    )
+
+
+def to_book_address(entry: wire.BookAddress) -> BookAddress:
+    return BookAddress(
+        currency=entry.currency,
+        network=entry.network,
+        address=entry.address,
+        memo=entry.memo,
+        remark=entry.remark,
+        verified=entry.verified,
+        venue_kind=entry.kind.name.lower(),
+    )
+
+
+def to_deposit_address(found: wire.DepositAddress) -> DepositAddress:
+    return DepositAddress(found.currency, found.address, found.memo)

@@ -1,0 +1,208 @@
+"""What goes into the client and comes out of it: plain values, the same for every venue.
+
+Amounts are `Decimal`, made from the venue's text and never from a float. `venue_*` fields keep the venue's
+own words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from penstock.client.steps import SignedRequest
+from penstock.core.commands import RecipientKind
+
+AMOUNT_CHARACTERS_MAX = 100
+
+
+def amount_text(amount: str | Decimal | int) -> str:
+    """The amount as the plain decimal text that goes on the wire: "0.00001", never "1E-5".
+
+    Raises TypeError for a float (its digits are not what was written down) and a bool, ValueError for
+    anything that is not a positive decimal number.
+    """
+    if isinstance(amount, bool) or not isinstance(amount, str | Decimal | int):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"amount must be text, Decimal or int, never {type(amount).__name__}")
+    if isinstance(amount, str):
+        whole, point, fraction = amount.partition(".")
+        digits = whole + fraction
+        plain = digits.isascii() and digits.isdigit() and whole != "" and (fraction != "" or not point)
+        if not plain or len(amount) > AMOUNT_CHARACTERS_MAX:
+            raise ValueError(f"amount is not a plain decimal number: {amount[:64]!r}")
+        text = amount
+    else:
+        if isinstance(amount, Decimal) and (
+            not amount.is_finite() or abs(amount.adjusted()) > AMOUNT_CHARACTERS_MAX
+        ):
+            raise ValueError(f"amount is not a number that can be paid: {amount}")
+        # Not f"{amount:f}" for both: an int would be written by way of a float.
+        text = f"{amount:f}" if isinstance(amount, Decimal) else str(amount)
+    if text.startswith("-") or not text.strip("0."):
+        raise ValueError(f"amount must be above zero: {text[:64]}")
+    return text
+
+
+def iso_time(at_ms: int) -> str:
+    """Unix milliseconds as "2026-11-21T00:00:00.000Z"."""
+    at = datetime.fromtimestamp(at_ms // 1000, UTC)
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """What a withdrawal asks for.
+
+    currency: the venue's name for the coin on its network ("USDT-ERC20"). amount: gross, plain decimal
+    text. address, memo: on the chain; "" where another account is paid. recipient: the other account, with
+    its kind. area_code: digits of the country, for a phone. wallet: which of the own wallets pays, ""
+    leaves it to the venue. remark: free text.
+    """
+
+    currency: str
+    amount: str
+    address: str = ""
+    memo: str = ""
+    recipient: str = ""
+    recipient_kind: RecipientKind = RecipientKind.ACCOUNT_NUMBER
+    area_code: str = ""
+    wallet: str = ""
+    remark: str = ""
+
+    def __str__(self) -> str:
+        to = f"{self.recipient_kind.replace('_', ' ')} {self.recipient}" if self.recipient else self.address
+        return f"{self.amount} {self.currency} to {to}" + (f" memo {self.memo}" if self.memo else "")
+
+
+class Status(StrEnum):
+    """How far a withdrawal is; the venue's own value stands beside it."""
+
+    ACCEPTED = "accepted"
+    PROCESSING = "processing"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+    @property
+    def is_final(self) -> bool:
+        return self in {Status.DONE, Status.CANCELLED, Status.FAILED}
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A withdrawal, signed and not sent.
+
+    signed_at_ms: the request's own time. window_ends_ms: from then on the venue refuses it as too old.
+    """
+
+    payment: Payment
+    request: SignedRequest
+    signed_at_ms: int
+    window_ends_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """The venue took the withdrawal. sent_at_ms: the request's own time."""
+
+    venue: str
+    withdrawal_id: str
+    payment: Payment
+    sent_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """A withdrawal as the venue tells it.
+
+    amount: gross, what left the balance. net: what arrives. tx_id: "" until there is one.
+    """
+
+    venue: str
+    withdrawal_id: str
+    currency: str
+    amount: Decimal
+    fee: Decimal
+    net: Decimal
+    address: str
+    memo: str
+    tx_id: str
+    status: Status
+    venue_status: str
+    requested_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """wallet: the venue's word for it. held: everything of this currency that cannot be spent now."""
+
+    wallet: str
+    currency: str
+    available: Decimal
+    held: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Fee:
+    """What a withdrawal of this currency costs and must keep to. multiple: None when any amount will do."""
+
+    currency: str
+    fee: Decimal
+    minimum: Decimal
+    decimals: int
+    multiple: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Currency:
+    """A coin on a network as the venue lists it.
+
+    coin: the part of the name that its networks share. None: the venue does not say.
+    """
+
+    currency: str
+    coin: str
+    network: str
+    name: str
+    contract: str | None
+    withdraw_enabled: bool
+    deposit_enabled: bool
+    fee: Decimal | None
+    minimum: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class BookAddress:
+    """An entry of the address book. currency, network: "" where the entry is not bound to one."""
+
+    currency: str
+    network: str
+    address: str
+    memo: str
+    remark: str
+    verified: bool
+    venue_kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class DepositAddress:
+    """Where deposits of this currency go."""
+
+    currency: str
+    address: str
+    memo: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What the history says about a withdrawal whose answer was lost.
+
+    candidates: withdrawals of the same currency, amount and destination made since it was sent, newest
+    first. They look alike by nature: where you sent several, compare the ids you already know. conclusive:
+    the venue can no longer take the request, so an empty list means that it was never made. While it is
+    False an empty list means nothing: ask again later.
+    """
+
+    candidates: tuple[Withdrawal, ...]
+    conclusive: bool

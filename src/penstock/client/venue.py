@@ -1,0 +1,57 @@
+"""What one venue is to the client: how each call goes, as steps. A further venue is one module."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from penstock.client.errors import OutcomeUnknown
+from penstock.client.steps import Steps
+from penstock.client.values import (
+    Balance,
+    BookAddress,
+    Currency,
+    DepositAddress,
+    Fee,
+    Payment,
+    Prepared,
+    Resolution,
+    Submitted,
+    Withdrawal,
+)
+
+
+class Venue(Protocol):
+    """The calls of one venue with one set of credentials. Contracts as on `client.Client`."""
+
+    @property
+    def name(self) -> str: ...
+
+    def currency_name(self, currency: str, network: str | None) -> Steps[str]:
+        """The venue's own name for a coin on a network. network None: `currency` is that name already."""
+        ...
+
+    def prepare(self, payment: Payment) -> Steps[Prepared]: ...
+
+    def submit(self, prepared: Prepared) -> Steps[Submitted]:
+        """Send it once, whatever happens."""
+        ...
+
+    def resolve(self, unknown: OutcomeUnknown) -> Steps[Resolution]: ...
+
+    def repeat_identical(self, unknown: OutcomeUnknown) -> Steps[Submitted]: ...
+
+    def withdrawal(self, withdrawal_id: str) -> Steps[Withdrawal]: ...
+
+    def withdrawals(
+        self, currency: str | None, limit: int, from_ms: int | None, to_ms: int | None
+    ) -> Steps[tuple[Withdrawal, ...]]: ...
+
+    def balances(self) -> Steps[tuple[Balance, ...]]: ...
+
+    def fee(self, currency: str) -> Steps[Fee]: ...
+
+    def currencies(self) -> Steps[tuple[Currency, ...]]: ...
+
+    def addresses(self) -> Steps[tuple[BookAddress, ...]]: ...
+
+    def deposit_address(self, currency: str) -> Steps[DepositAddress]: ...

@@ -1,0 +1,174 @@
+"""The operator's settings: one TOML file into frozen structs. Unknown names are errors; amounts are decimal text.
+
+Secrets never stand here: the signer has its own configuration and key file, and the admin token is read from the
+environment or a file that this one names.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from penstock.core.amounts import Units, parse_amount
+from penstock.core.catalogue import Asset, Catalogue, Listing, Network
+from penstock.core.refusals import Refused
+from penstock.core.secret import Secret
+from penstock.engine.rules import Policy
+
+
+class SettingsInvalid(Exception):
+    """The settings cannot be used; the message names the place and what is wrong."""
+
+
+class SecretPlace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a secret is: exactly one of an environment variable's name and a file's path."""
+
+    env: str | None = None
+    file: str | None = None
+
+    def read(self) -> Secret:
+        """Raises SettingsInvalid when it is not there or empty."""
+        if (self.env is None) == (self.file is None):
+            raise SettingsInvalid("a secret needs exactly one of env and file")
+        if self.env is not None:
+            value = os.environ.get(self.env, "")
+        else:
+            assert self.file is not None
+            try:
+                value = Path(self.file).read_text().strip()
+            except OSError as error:
+                raise SettingsInvalid(f"{self.file}: {error.strerror}") from error
+        if not value:
+            raise SettingsInvalid(f"the secret in {self.env or self.file} is empty")
+        return Secret.of(value)
+
+
+class SimulatedNetwork(msgspec.Struct, frozen=True, tag="simulated", forbid_unknown_fields=True):
+    """A chain that exists in this process only. block_ms: time between blocks. seed: of everything that is random."""
+
+    block_ms: int = 1_000
+    seed: int = 0
+
+
+class EvmNetwork(msgspec.Struct, frozen=True, tag="evm", forbid_unknown_fields=True):
+    """A node over JSON-RPC. finality "tag": what the node calls finalized; "depth": the network's confirmations.
+
+    witness_url: a second node, run by somebody else; nothing is final unless it says the same.
+    """
+
+    rpc_url: str
+    chain_id: int
+    finality: Literal["tag", "depth"] = "tag"
+    witness_url: str | None = None
+
+
+class NetworkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A network and where it is reached. The other fields as in core/catalogue.py Network."""
+
+    code: str
+    family: str
+    native: str
+    confirmations: int
+    chain: SimulatedNetwork | EvmNetwork
+    uses_memo: bool = False
+
+    def network(self) -> Network:
+        return Network(self.code, self.family, self.native, self.confirmations, self.uses_memo)
+
+
+class ListingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An asset on a network, amounts as decimal text of the asset ("1.5"). The rest as in core/catalogue.py Listing."""
+
+    asset: str
+    network: str
+    decimals: int
+    fee: str
+    minimum: str
+    precision: int
+    contract: str | None = None
+    maximum: str | None = None
+    multiple: str | None = None
+    withdraw_enabled: bool = True
+    deposit_enabled: bool = True
+
+    def listing(self, scale: int) -> Listing:
+        def units(text: str | None) -> Units | None:
+            return None if text is None else parse_amount(text, scale)
+
+        return Listing(
+            asset=self.asset,
+            network=self.network,
+            decimals=self.decimals,
+            contract=self.contract,
+            fee=parse_amount(self.fee, scale),
+            minimum=parse_amount(self.minimum, scale),
+            precision=self.precision,
+            maximum=units(self.maximum),
+            multiple=units(self.multiple),
+            withdraw_enabled=self.withdraw_enabled,
+            deposit_enabled=self.deposit_enabled,
+        )
+
+
+class PolicySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """daily_quota_btc: per account and UTC day, valued by the assets' usd_price; None for no quota."""
+
+    daily_quota_btc: str | None = None
+
+    def policy(self) -> Policy:
+        quota = self.daily_quota_btc
+        return Policy(daily_quota_sat=None if quota is None else parse_amount(quota, 8))
+
+
+class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """interval_ms: rest between looks at the chains. The rest as in workers/lane.py Pace."""
+
+    interval_ms: int = 1_000
+    lease_ms: int = 15_000
+    in_flight_max: int = 64
+    bump_after_ms: int = 60_000
+    fee_ceiling_factor: int = 4
+    resend_after_ms: int = 5_000
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything `penstock serve` is told.
+
+    state_dir: where database, simulated chains and the signer's folder live. signer_config: the signer's own file;
+    relative to state_dir. host: loopback unless the operator says otherwise; TLS belongs in front.
+    failed_auth_per_minute: failed authentications from one source before it is turned away; None: never.
+    """
+
+    state_dir: str
+    assets: list[Asset]
+    networks: list[NetworkSettings]
+    listings: list[ListingSettings]
+    host: str = "127.0.0.1"
+    port: int = 8080
+    admin_token: SecretPlace = SecretPlace(env="PENSTOCK_ADMIN_TOKEN")
+    signer_config: str = "signer/signer.json"
+    policy: PolicySettings = PolicySettings()
+    workers: WorkerSettings = WorkerSettings()
+    failed_auth_per_minute: int | None = 600
+
+    def catalogue(self) -> Catalogue:
+        """Raises SettingsInvalid when assets, networks and listings do not fit together."""
+        scales = {asset.code: asset.scale for asset in self.assets}
+        try:
+            listings = [listing.listing(scales[listing.asset]) for listing in self.listings]
+            return Catalogue(self.assets, [network.network() for network in self.networks], listings)
+        except (AssertionError, KeyError, Refused) as error:
+            raise SettingsInvalid(f"assets, networks and listings do not fit together: {error!r}") from error
+
+
+def read_settings(path: Path) -> Settings:
+    """Raises SettingsInvalid with the place of the first thing wrong."""
+    try:
+        return msgspec.toml.decode(path.read_bytes(), type=Settings)
+    except OSError as error:
+        raise SettingsInvalid(f"{path}: {error.strerror}") from error
+    except msgspec.DecodeError as error:
+        raise SettingsInvalid(f"{path}: {error}") from error

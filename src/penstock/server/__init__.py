@@ -1,0 +1,1 @@
+"""The gate, the application, health and the admin API."""

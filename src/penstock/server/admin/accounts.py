@@ -1,0 +1,241 @@
+"""The operator's acts on one account: its keys, its address book, its money."""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+
+from msgspec import UNSET
+
+from penstock.core.commands import (
+    AddBookEntry,
+    AddressKind,
+    CreateAccount,
+    CreateKey,
+    CreditDeposit,
+    FreezeAccount,
+    FreezeKey,
+    RemoveBookEntry,
+    SetDepositAddress,
+)
+from penstock.core.ids import AccountId
+from penstock.core.refusals import RefusalCode, Refused
+from penstock.core.time import UnixMs
+from penstock.engine.rows import AccountRow, ApiKeyRow, BookRow, DepositAddressRow, DepositRow
+from penstock.server.admin import schema, shown
+from penstock.server.admin.bodies import read_id
+from penstock.server.admin.endpoints import Call, Desk, acting
+from penstock.server.admin.errors import missing, unacceptable
+
+KEY_ID_BYTES = 16
+SECRET_BYTES = 32
+PASSPHRASE_BYTES = 8
+
+
+async def create_account(desk: Desk, call: Call, body: schema.NewAccount) -> schema.Account:
+    master = None if body.master_account_id is None else read_id(body.master_account_id, "master_account_id")
+    command = CreateAccount(
+        actor=call.actor,
+        account_number=body.account_number,
+        email=body.email,
+        phone=body.phone,
+        master_account_id=None if master is None else AccountId(master),
+        may_withdraw=body.may_withdraw,
+    )
+    try:
+        return shown.account(await desk.act(command, AccountRow))
+    except Refused as refused:
+        if refused.code is RefusalCode.ACCOUNT_UNKNOWN:
+            raise unacceptable("master_account_id", "There is no such account; check the id.") from None
+        raise
+
+
+async def create_key(desk: Desk, call: Call, body: schema.NewKey) -> schema.KeyWithSecret:
+    """Give a key. What is not given is drawn from the system's randomness, and shown in this answer only."""
+    command = CreateKey(
+        actor=call.actor,
+        account_id=call.account_id,
+        venue=body.venue,
+        key_id=secrets.token_hex(KEY_ID_BYTES) if body.key_id is UNSET else body.key_id,
+        secret=secrets.token_hex(SECRET_BYTES) if body.secret is UNSET else body.secret,
+        passphrase=secrets.token_hex(PASSPHRASE_BYTES) if body.passphrase is UNSET else body.passphrase,
+        permissions=tuple(dict.fromkeys(body.permissions)),
+        allowed_ips=tuple(_ip(text) for text in body.allowed_ips),
+        expires_ms=None if body.expires_ms is None else UnixMs(body.expires_ms),
+    )
+    row = await desk.act(command, ApiKeyRow)
+    return schema.KeyWithSecret(shown.key(row), command.secret, command.passphrase)
+
+
+def _ip(text: str) -> str:
+    """An address or a network as the venues compare it; any other text would lock the key out for ever."""
+    message = "Write an IP address without a zone, or a network without host bits such as 10.0.0.0/8."
+    if "%" in text:
+        raise unacceptable("allowed_ips", message)
+    try:
+        return str(ipaddress.ip_network(text) if "/" in text else ipaddress.ip_address(text))
+    except ValueError:
+        raise unacceptable("allowed_ips", message) from None
+
+
+async def freeze_key(desk: Desk, call: Call, _body: schema.NoFields) -> schema.Key:
+    return await _set_key_frozen(desk, call, frozen=True)
+
+
+async def unfreeze_key(desk: Desk, call: Call, _body: schema.NoFields) -> schema.Key:
+    return await _set_key_frozen(desk, call, frozen=False)
+
+
+async def _set_key_frozen(desk: Desk, call: Call, *, frozen: bool) -> schema.Key:
+    try:
+        return shown.key(await desk.act(FreezeKey(call.actor, call.path["key_id"], frozen), ApiKeyRow))
+    except Refused as refused:
+        if refused.code is RefusalCode.PARAMETER_INVALID:
+            raise missing("key") from None
+        raise
+
+
+async def freeze_account(desk: Desk, call: Call, _body: schema.NoFields) -> schema.Account:
+    command = FreezeAccount(call.actor, call.account_id, frozen=True)
+    return shown.account(await desk.act(command, AccountRow))
+
+
+async def unfreeze_account(desk: Desk, call: Call, _body: schema.NoFields) -> schema.Account:
+    command = FreezeAccount(call.actor, call.account_id, frozen=False)
+    return shown.account(await desk.act(command, AccountRow))
+
+
+async def add_address(desk: Desk, call: Call, body: schema.NewAddress) -> schema.BookEntry:
+    asset, network, address = _destination(desk, body)
+    command = AddBookEntry(
+        actor=call.actor,
+        account_id=call.account_id,
+        kind=body.kind,
+        asset=asset,
+        network=network,
+        address=address,
+        memo=body.memo,
+        remark=body.remark,
+        verified=body.verified,
+        usable_from_ms=UnixMs(body.usable_from_ms),
+    )
+    return shown.book_entry(await desk.act(command, BookRow))
+
+
+def _destination(desk: Desk, body: schema.NewAddress) -> tuple[str, str, str]:
+    """(asset, network, canonical address) as the book keeps them: "" where the kind spans several."""
+    wants = {
+        AddressKind.STANDARD: (True, True),
+        AddressKind.UNIVERSAL: (False, True),
+        AddressKind.EVM: (False, False),
+    }[body.kind]
+    for name, value, wanted in zip(("asset", "network"), (body.asset, body.network), wants, strict=True):
+        if (value is not UNSET) is not wanted:
+            word = "needs" if wanted else "takes no"
+            raise unacceptable(name, f'An entry of kind "{body.kind}" {word} {name}.')
+    if body.network is UNSET:
+        network = next((one for one in desk.catalogue.networks.values() if one.family == "evm"), None)
+    else:
+        network = desk.catalogue.networks.get(body.network)
+    if network is None:
+        field = "kind" if body.network is UNSET else "network"
+        raise unacceptable(field, "The catalogue has no such network.")
+    address = desk.check_address(network, body.address, body.memo)
+    return (
+        "" if body.asset is UNSET else body.asset,
+        "" if body.network is UNSET else body.network,
+        address,
+    )
+
+
+async def remove_address(desk: Desk, call: Call, _body: schema.NoFields) -> schema.BookEntry:
+    """Take an entry out of the book. Repeating it changes nothing more."""
+    command = RemoveBookEntry(call.actor, call.account_id, call.id("entry_id"))
+    return shown.book_entry(await desk.act(command, BookRow))
+
+
+async def credit_deposit(desk: Desk, call: Call, body: schema.NewDeposit) -> schema.Deposit:
+    """Credit what arrived. The same reference is credited once, however often it is sent."""
+    desk.catalogue.listing(body.asset, body.network)
+    wallet = desk.policy.deposit_wallet if body.wallet is UNSET else body.wallet
+    command = CreditDeposit(
+        actor=call.actor,
+        account_id=call.account_id,
+        wallet=wallet,
+        asset=body.asset,
+        network=body.network,
+        amount=desk.units(body.amount, body.asset),
+        reference=body.reference,
+        address=body.address,
+        tx_id=body.tx_id,
+    )
+    row = await desk.act(command, DepositRow)
+    if (row.wallet, row.address, row.tx_id) != (wallet, body.address, body.tx_id):
+        # An earlier credit came back, and it is not this one: nothing was written now.
+        raise Refused(RefusalCode.REQUEST_ID_CONFLICT, field="reference")
+    return shown.deposit(desk, row)
+
+
+async def set_deposit_address(
+    desk: Desk, call: Call, body: schema.NewDepositAddress
+) -> schema.DepositAddress:
+    network = desk.network(call.path["network"])
+    address = desk.check_address(network, body.address, body.memo)
+    command = SetDepositAddress(call.actor, call.account_id, network.code, address, body.memo)
+    row = await desk.act(command, DepositAddressRow)
+    return schema.DepositAddress(str(row.account_id), row.network, row.address, row.memo)
+
+
+_ONE = "/accounts/{account_id}"
+
+ENDPOINTS = (
+    acting("POST", "/accounts", "Open an account", create_account, schema.NewAccount, schema.Account, 201),
+    acting(
+        "POST",
+        f"{_ONE}/keys",
+        "Give an account an API key; its secret is in this answer only",
+        create_key,
+        schema.NewKey,
+        schema.KeyWithSecret,
+        201,
+    ),
+    acting("POST", "/keys/{key_id}/freeze", "Freeze a key", freeze_key, schema.NoFields, schema.Key),
+    acting("POST", "/keys/{key_id}/unfreeze", "Unfreeze a key", unfreeze_key, schema.NoFields, schema.Key),
+    acting("POST", f"{_ONE}/freeze", "Freeze an account", freeze_account, schema.NoFields, schema.Account),
+    acting(
+        "POST", f"{_ONE}/unfreeze", "Unfreeze an account", unfreeze_account, schema.NoFields, schema.Account
+    ),
+    acting(
+        "POST",
+        f"{_ONE}/addresses",
+        "Add a destination to the address book",
+        add_address,
+        schema.NewAddress,
+        schema.BookEntry,
+        201,
+    ),
+    acting(
+        "DELETE",
+        f"{_ONE}/addresses/{{entry_id}}",
+        "Take a destination out of the address book",
+        remove_address,
+        schema.NoFields,
+        schema.BookEntry,
+    ),
+    acting(
+        "POST",
+        f"{_ONE}/deposits",
+        "Credit a deposit, once per reference",
+        credit_deposit,
+        schema.NewDeposit,
+        schema.Deposit,
+    ),
+    acting(
+        "PUT",
+        f"{_ONE}/deposit-addresses/{{network}}",
+        "Say where the account's deposits on a network arrive",
+        set_deposit_address,
+        schema.NewDepositAddress,
+        schema.DepositAddress,
+    ),
+)

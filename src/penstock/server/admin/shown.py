@@ -1,0 +1,134 @@
+"""Rows and views as the admin API shows them: ids and amounts become text, secrets stay behind."""
+
+from __future__ import annotations
+
+from penstock.core.views import AttemptView, BalanceView, BookEntryView, HistoryView, WithdrawalView
+from penstock.engine.rows import AccountRow, ApiKeyRow, AuditRow, BookRow, ControlRow, DepositRow, LaneRow
+from penstock.server.admin import schema
+from penstock.server.admin.endpoints import Desk
+
+
+def account(row: AccountRow) -> schema.Account:
+    return schema.Account(
+        account_id=str(row.account_id),
+        account_number=row.account_number,
+        email=row.email,
+        phone=row.phone,
+        master_account_id=None if row.master_account_id is None else str(row.master_account_id),
+        may_withdraw=row.may_withdraw,
+        frozen=row.frozen,
+        created_ms=row.created_ms,
+    )
+
+
+def key(row: ApiKeyRow) -> schema.Key:
+    return schema.Key(
+        key_id=row.key_id,
+        account_id=str(row.account_id),
+        venue=row.venue,
+        permissions=[part for part in row.permissions.split(",") if part],
+        allowed_ips=[part for part in row.allowed_ips.split(",") if part],
+        expires_ms=row.expires_ms,
+        frozen=row.frozen,
+        created_ms=row.created_ms,
+    )
+
+
+def book_entry(entry: BookRow | BookEntryView) -> schema.BookEntry:
+    return schema.BookEntry(
+        entry_id=str(entry.entry_id),
+        kind=entry.kind,
+        asset=entry.asset,
+        network=entry.network,
+        address=entry.address,
+        memo=entry.memo,
+        remark=entry.remark,
+        verified=entry.verified,
+        usable_from_ms=entry.usable_from_ms,
+    )
+
+
+def deposit(desk: Desk, row: DepositRow) -> schema.Deposit:
+    return schema.Deposit(
+        reference=row.reference,
+        deposit_id=str(row.deposit_id),
+        account_id=str(row.account_id),
+        asset=row.asset,
+        network=row.network,
+        wallet=row.wallet,
+        amount=desk.text(row.amount, row.asset),
+        address=row.address,
+        tx_id=row.tx_id,
+        created_ms=row.created_ms,
+    )
+
+
+def balance(desk: Desk, view: BalanceView) -> schema.Balance:
+    return schema.Balance(
+        wallet=view.wallet,
+        asset=view.asset,
+        available=desk.text(view.available, view.asset),
+        held=desk.text(view.held, view.asset),
+    )
+
+
+def control(row: ControlRow) -> schema.Control:
+    return schema.Control(row.name, row.stopped, row.reason, row.at_ms)
+
+
+def lane(row: LaneRow) -> schema.Lane:
+    return schema.Lane(
+        network=row.network,
+        sender=row.sender,
+        next_nonce=row.next_nonce,
+        owner=row.owner,
+        lease_until_ms=row.lease_until_ms,
+        epoch=row.epoch,
+        quarantine=row.quarantine,
+    )
+
+
+def withdrawal(desk: Desk, view: WithdrawalView) -> schema.Withdrawal:
+    network = desk.catalogue.networks.get(view.network)
+    on_chain = network is not None and not view.recipient
+    return schema.Withdrawal(
+        withdrawal_id=str(view.withdrawal_id),
+        account_id=str(view.account_id),
+        venue=view.venue,
+        asset=view.asset,
+        network=view.network,
+        wallet=view.wallet,
+        amount=desk.text(view.amount, view.asset),
+        fee=desk.text(view.fee, view.asset),
+        net=desk.text(view.net, view.asset),
+        address=view.address,
+        memo=view.memo,
+        recipient=view.recipient,
+        state=view.state.value,
+        reason=view.reason,
+        tx_hash=view.tx_hash,
+        confirmations=view.confirmations,
+        confirmations_needed=network.confirmations if network is not None and on_chain else 0,
+        created_ms=view.created_ms,
+        updated_ms=view.updated_ms,
+    )
+
+
+def change(view: HistoryView) -> schema.Change:
+    return schema.Change(view.sequence, view.state_before, view.state_after, view.detail, view.at_ms)
+
+
+def attempt(view: AttemptView) -> schema.Attempt:
+    return schema.Attempt(
+        attempt_id=str(view.attempt_id),
+        network=view.network,
+        sender=view.sender,
+        nonce=view.nonce,
+        state=view.state,
+        tx_hash=view.tx_hash,
+        created_ms=view.created_ms,
+    )
+
+
+def act(row: AuditRow) -> schema.Act:
+    return schema.Act(str(row.audit_id), row.actor, row.act, row.subject, row.detail, row.at_ms)

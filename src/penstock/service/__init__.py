@@ -1,0 +1,100 @@
+"""The composition root: where implementations are chosen and joined, and the processes that commands run."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from penstock.config import Settings, SettingsInvalid, read_settings
+from penstock.core.catalogue import Catalogue
+from penstock.core.refusals import Unavailable
+from penstock.core.time import SystemClock
+from penstock.engine.rules import Rules
+from penstock.sandbox.document import write_sandbox_json
+from penstock.service.process import LockedState, announce, prepare_process
+from penstock.service.running import Service
+from penstock.service.sandbox import open_sandbox
+from penstock.service.signer_keeper import SignerKeeper
+from penstock.store.sqlite.connection import StoreUnusable
+from penstock.store.sqlite.reader import SqliteReader
+from penstock.store.sqlite.store import DATABASE_NAME
+from penstock.store.verify import verify as verify_reader
+
+__all__ = ["Service", "VerifyReport", "open_sandbox", "run_sandbox", "run_serve", "verify"]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """lines: violations, and last "verify: ok ..." or "verify: FAILED ..."."""
+
+    ok: bool
+    lines: list[str]
+    counts: dict[str, int]
+
+
+def run_serve(config: Path) -> int:
+    """`penstock serve`: the service with the operator's settings, in the foreground. Returns the exit code."""
+    try:
+        settings = read_settings(config)
+        with LockedState(Path(settings.state_dir)):
+            prepare_process()
+            signer = SignerKeeper(Path(settings.state_dir) / settings.signer_config)
+            service = Service(settings, settings.catalogue(), signer)
+            try:
+                service.serve(announce)
+            finally:
+                service.close()
+                signer.stop()
+    except (SettingsInvalid, StoreUnusable, Unavailable) as error:
+        sys.stderr.write(f"penstock: {error}\n")
+        return 1
+    return 0
+
+
+def run_sandbox(
+    port: int,
+    state_dir: Path,
+    evm_rpc: str | None = None,
+    chain_pace_ms: int | None = None,
+    evm_confirmations: int = 1,
+) -> int:
+    """`penstock sandbox`: the same service with seed data and simulated chains. Returns the exit code."""
+    try:
+        with LockedState(state_dir):
+            prepare_process()
+            service = open_sandbox(state_dir.absolute(), port, evm_rpc, chain_pace_ms, evm_confirmations)
+            try:
+                service.serve(lambda url: _sandbox_ready(service, url))
+            finally:
+                service.close()
+                service.signer.stop()
+    except (SettingsInvalid, StoreUnusable, Unavailable) as error:
+        sys.stderr.write(f"penstock: {error}\n")
+        return 1
+    return 0
+
+
+def _sandbox_ready(service: Service, url: str) -> None:
+    write_sandbox_json(service.state, service.catalogue, service.senders, url)
+    announce(url)
+
+
+def verify(target: Path | str) -> VerifyReport:
+    """Recompute every invariant of a state directory's ledger, or of a database named by URL.
+
+    target: a directory, or "sqlite:PATH". Raises StoreUnusable when there is no database.
+    """
+    if isinstance(target, str):
+        if not target.startswith("sqlite:"):
+            raise StoreUnusable(f"{target}: only sqlite:PATH is known")
+        path = Path(target.removeprefix("sqlite:"))
+    else:
+        path = target / DATABASE_NAME
+    rules = Rules(Catalogue([], [], []), Settings(".", [], [], []).policy.policy())
+    reader = SqliteReader(path, rules, SystemClock())
+    try:
+        report = verify_reader(reader)
+    finally:
+        reader.close()
+    return VerifyReport(report.ok, report.lines(), report.counts)

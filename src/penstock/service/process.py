@@ -1,0 +1,51 @@
+"""What holds for the whole process: one owner per state directory, logs, crash points for tests."""
+
+from __future__ import annotations
+
+import fcntl
+import sys
+from pathlib import Path
+from typing import IO
+
+import structlog
+
+from penstock.config import SettingsInvalid
+from penstock.core.points import arm_from_environment
+
+SEND_BEFORE_STORE = "PENSTOCK_TEST_SEND_BEFORE_STORE"
+"""Test switch: plants the bug that the crash test must find."""
+
+
+def announce(url: str) -> None:
+    sys.stdout.write(f"ready {url}\n")
+    sys.stdout.flush()
+
+
+class LockedState:
+    """Hold a state directory for this process alone; made when missing. Raises SettingsInvalid when another has it."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._path = state_dir
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> None:
+        self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._file = (self._path / "lock").open("w")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise SettingsInvalid(f"{self._path} is in use by another Penstock; stop it or use another one") from error
+
+    def __exit__(self, *_: object) -> None:
+        assert self._file is not None
+        self._file.close()
+
+
+def prepare_process() -> None:
+    """What holds for the whole process: logs to stderr, thread switching, crash points where a test asks for them."""
+    if not __debug__:
+        raise SettingsInvalid("python -O removes the checks that money rests on; run without it")
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    # The writer thread and the event loop hand work to each other; the default 5 ms would be felt in every answer.
+    sys.setswitchinterval(0.0005)
+    arm_from_environment()

@@ -1,0 +1,154 @@
+"""A running Penstock: store, chains, lanes, workers and the server, joined."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from penstock.chains.addresses import check_address
+from penstock.chains.chain import Chain
+from penstock.chains.evm.chain import EvmChain, EvmSettings
+from penstock.chains.evm.rpc import NodeRpc
+from penstock.chains.simulated.chain import SimulatedChain, contracts_of
+from penstock.chains.simulated.node import SimulatedNode
+from penstock.config import EvmNetwork, NetworkSettings, Settings, SimulatedNetwork
+from penstock.core.catalogue import Catalogue, Network
+from penstock.core.ids import TimeOrderedIds
+from penstock.core.points import point
+from penstock.core.time import SystemClock
+from penstock.engine.rules import Rules
+from penstock.server.admin import admin_app
+from penstock.server.app import make_app
+from penstock.server.gate import Gate
+from penstock.service.http import make_server, run_server
+from penstock.service.process import SEND_BEFORE_STORE
+from penstock.service.signer_keeper import SignerKeeper
+from penstock.store.sqlite.store import DATABASE_NAME, SqliteStore
+from penstock.venues.bitmart import Bitmart
+from penstock.workers.chain_worker import ChainWorker
+from penstock.workers.lane import Lane, Pace
+
+
+class Service:
+    """A running Penstock. Make it with `open_service`, then `serve`."""
+
+    def __init__(self, settings: Settings, catalogue: Catalogue, signer: SignerKeeper) -> None:
+        self.settings = settings
+        self.catalogue = catalogue
+        self.clock = SystemClock()
+        self.signer = signer
+        self.state = Path(settings.state_dir)
+        self.rules = Rules(catalogue, settings.policy.policy())
+        self.store = SqliteStore(self.state / DATABASE_NAME, self.rules, self.clock, TimeOrderedIds())
+        point("start.store_opened")
+        self.client = signer.client()
+        self.senders = {network.code: self.client.address(network.code) for network in settings.networks}
+        point("start.signer_started")
+        self.nodes: dict[str, SimulatedNode] = {}
+        self.chains = {network.code: self._chain(network) for network in settings.networks}
+        self._forbidden = {network.code: self._never_paid(network) for network in settings.networks}
+        self.gate: Gate | None = None
+
+    def _never_paid(self, network: NetworkSettings) -> frozenset[str]:
+        """Our own wallets and every token contract of the network."""
+        contracts = contracts_of(self.catalogue, network.code)
+        return frozenset({*self.senders.values(), *contracts})
+
+    def check_address(self, network: Network, address: str, memo: str) -> str:
+        """The canonical text of an address that may be paid; raises Refused as chains/addresses.py does."""
+        return check_address(network, address, memo, self._forbidden[network.code])
+
+    def _chain(self, network: NetworkSettings) -> Chain:
+        known = network.network()
+        match network.chain:
+            case SimulatedNetwork():
+                place = self.state / "chains"
+                place.mkdir(exist_ok=True)
+                node = SimulatedNode(
+                    network.code,
+                    network.native,
+                    self.clock,
+                    seed=network.chain.seed,
+                    block_ms=network.chain.block_ms,
+                    path=str(place / f"{network.code}.db"),
+                )
+                self.nodes[network.code] = node
+                contracts = contracts_of(self.catalogue, network.code)
+                return SimulatedChain(known, node, contracts=contracts)
+            case EvmNetwork():
+                return _evm_chain(network, network.chain, self.senders[network.code], self.catalogue)
+
+    def lanes(self) -> list[Lane]:
+        """One lane per network, owned by this process."""
+        workers = self.settings.workers
+        pace = Pace(
+            lease_ms=workers.lease_ms,
+            in_flight_max=workers.in_flight_max,
+            bump_after_ms=workers.bump_after_ms,
+            fee_ceiling_factor=workers.fee_ceiling_factor,
+            resend_after_ms=workers.resend_after_ms,
+        )
+        owner = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
+        return [
+            Lane(
+                network=code,
+                sender=self.senders[code],
+                owner=owner,
+                chain=chain,
+                signer=self.client,
+                store=self.store,
+                clock=self.clock,
+                catalogue=self.catalogue,
+                pace=pace,
+                unsafe_send_before_store=bool(os.environ.get(SEND_BEFORE_STORE)),
+            )
+            for code, chain in self.chains.items()
+        ]
+
+    def workers(self) -> list[ChainWorker]:
+        """Simulated networks share a thread; each real node has its own, so that a slow one delays nobody else."""
+        interval_s = self.settings.workers.interval_ms / 1_000
+        lanes = self.lanes()
+        point("start.lanes_checked")
+        simulated = [lane for lane in lanes if lane.network in self.nodes]
+        real = [lane for lane in lanes if lane.network not in self.nodes]
+        groups = [group for group in (simulated, *([lane] for lane in real)) if group]
+        return [ChainWorker(group, interval_s) for group in groups]
+
+    def serve(self, on_ready: Callable[[str], None]) -> None:
+        """Answer requests and pay until SIGTERM or SIGINT. on_ready: called with the base URL once it answers."""
+        venue = Bitmart(self.catalogue, self.check_address, lambda: str(uuid.uuid4()))
+        gate = Gate([venue], self.store, self.clock, self.settings.failed_auth_per_minute)
+        token = self.settings.admin_token.read()
+        admin = admin_app(self.store, self.catalogue, self.rules.policy, token, self.check_address, self.clock)
+        server = make_server(make_app(gate, admin), gate, self.settings.host, self.settings.port)
+        workers = self.workers()
+        for worker in workers:
+            worker.start()
+        try:
+            run_server(server, on_ready)
+        finally:
+            for worker in workers:
+                worker.stop()
+            gate.close()
+
+    def close(self) -> None:
+        """Finish what is queued; keep everything stored."""
+        self.store.close()
+        self.client.close()
+        for node in self.nodes.values():
+            node.close()
+
+
+def _evm_chain(network: NetworkSettings, chain: EvmNetwork, sender: str, catalogue: Catalogue) -> EvmChain:
+    contracts = contracts_of(catalogue, network.code)
+    settings = EvmSettings(
+        chain_id=chain.chain_id,
+        confirmations=network.confirmations,
+        finality=chain.finality,
+        forbidden=frozenset({sender, *contracts}),
+    )
+    witness = None if chain.witness_url is None else NodeRpc(chain.witness_url, chain.chain_id)
+    return EvmChain(network.code, NodeRpc(chain.rpc_url, chain.chain_id), settings, witness)

@@ -1,0 +1,56 @@
+"""The sandbox brought up: the same service with seed data, simulated chains and play money."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from penstock.config import Settings
+from penstock.core.catalogue import Catalogue
+from penstock.sandbox.money import fund_wallets
+from penstock.sandbox.seed import sandbox_secrets, seed_sandbox, write_private
+from penstock.sandbox.setup import EVM_NETWORK, dev_contracts, sandbox_settings, signer_limits, with_evm_node
+from penstock.service.running import Service
+from penstock.service.signer_keeper import SignerKeeper, short_socket_path
+from penstock.signer.config import SignerConfig, read_config, write_config
+from penstock.signer.launch import SignerChild, set_up
+
+
+def open_sandbox(
+    state_dir: Path, port: int, evm_rpc: str | None, chain_pace_ms: int | None, evm_confirmations: int
+) -> Service:
+    """Everything but the listening socket; safe to call again on the same directory after any end."""
+    drawn = sandbox_secrets(state_dir)
+    write_private(state_dir / "admin-token", drawn.admin_token.encode())
+    settings = sandbox_settings(state_dir, port, chain_pace_ms)
+    config = _signer(state_dir, settings)
+    if evm_rpc is not None:
+        with SignerChild(config) as signer, signer.client() as client:
+            hot_wallet = client.address(EVM_NETWORK)
+        contracts = dev_contracts(settings, evm_rpc, hot_wallet, state_dir)
+        settings = with_evm_node(settings, evm_rpc, evm_confirmations, contracts)
+    catalogue = settings.catalogue()
+    _limit_signer(config, catalogue, settings, state_dir)
+    service = Service(settings, catalogue, SignerKeeper(config))
+    fund_wallets(service.nodes, service.senders, catalogue)
+    seed_sandbox(service.store, catalogue, drawn)
+    return service
+
+
+def _signer(state_dir: Path, settings: Settings) -> Path:
+    """The signer's configuration; key, password and log are made at the first start."""
+    config = state_dir / "signer" / "signer.json"
+    if not config.exists():
+        set_up(
+            state_dir / "signer",
+            signer_limits(settings.catalogue(), settings),
+            socket_path=short_socket_path(state_dir),
+        )
+    return config
+
+
+def _limit_signer(config: Path, catalogue: Catalogue, settings: Settings, state_dir: Path) -> None:
+    """Write the signer's limits anew: they follow what this start lists, and the socket where the directory is now."""
+    known = read_config(config)
+    limits = signer_limits(catalogue, settings)
+    socket = short_socket_path(state_dir)
+    write_config(config, SignerConfig(str(socket), known.log, known.keys, limits, known.client_uids))

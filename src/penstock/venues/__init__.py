@@ -1,0 +1,1 @@
+"""One folder per venue: pure bytes to values and back."""

@@ -1,0 +1,1 @@
+"""Record the intent, act, record the result."""

@@ -1,0 +1,118 @@
+"""The chain worker: passes over one lane, and the thread that makes them."""
+
+from __future__ import annotations
+
+import threading
+
+import structlog
+
+from penstock.chains.chain import NodeLied
+from penstock.core.commands import Quarantine
+from penstock.core.points import point
+from penstock.core.refusals import InDoubt, RefusalCode, Refused, Unavailable
+from penstock.core.states import AttemptState
+from penstock.engine.rows import AttemptRow, LaneRow
+from penstock.workers.lane import Lane
+from penstock.workers.planning import plan_waiting
+from penstock.workers.sending import send_signed, sign_planned
+from penstock.workers.watching import watch
+
+_log = structlog.get_logger(__name__)
+
+
+def make_pass(lane: Lane) -> None:
+    """Do everything there is to do on the lane now: finish what is under way first, then begin new payments.
+
+    Returns when nothing more can be done at this moment. Raises Unavailable or InDoubt when the world failed,
+    and Refused(NOT_NOW) when the lease went elsewhere; every step done before stays done, and the next pass
+    goes on.
+    """
+    row = lane.claim()
+    point("worker.lane_claimed")
+    if not row.quarantine and _is_overtaken(lane, row):
+        return
+    _finish(lane)
+    watch(lane)
+    if lane.may_send():
+        row = lane.claim()
+        planned = plan_waiting(lane, row)
+        if planned:
+            point("worker.checked")
+            _finish(lane)
+    point("worker.pass_done")
+
+
+def _is_overtaken(lane: Lane, row: LaneRow) -> bool:
+    """Whether the chain is ahead of our plans: then somebody else uses the key, or the database is an old
+    one.
+    """
+    if lane.chain.next_nonce(lane.sender) <= row.next_nonce:
+        return False
+    reason = f"the chain has taken nonces from {row.next_nonce} on that were never planned here"
+    _log.error("lane quarantined", network=lane.network, reason=reason)
+    lane.run(Quarantine(lane.network, lane.sender, reason))
+    return True
+
+
+def _finish(lane: Lane) -> None:
+    """Sign what is planned and send what is signed, after a crash just as in normal running."""
+    if not lane.may_send():
+        return
+    attempts = lane.store.reader().open_attempts(lane.network, lane.sender)
+    planned = [attempt for attempt in attempts if attempt.state == AttemptState.PLANNED]
+    if planned:
+        sign_planned(lane, planned)
+        if not lane.may_send():
+            return
+        attempts = lane.store.reader().open_attempts(lane.network, lane.sender)
+    send_signed(lane, [attempt for attempt in attempts if _is_to_send(attempt)])
+
+
+def _is_to_send(attempt: AttemptRow) -> bool:
+    return attempt.state == AttemptState.SIGNED
+
+
+class ChainWorker:
+    """A thread that makes passes over its lanes until it is stopped.
+
+    interval_s: how long to rest between passes. The thread owns every error of a pass: it logs it and tries
+    again.
+    """
+
+    def __init__(self, lanes: list[Lane], interval_s: float) -> None:
+        self._lanes = lanes
+        self._interval_s = interval_s
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="chain-worker", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the pass under way, then end."""
+        self._stop.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        while not self._stop.wait(self._interval_s):
+            for lane in self._lanes:
+                if self._stop.is_set():
+                    return
+                run_pass(lane)
+
+
+def run_pass(lane: Lane) -> None:
+    """One pass with its errors owned: nothing of them is lost, the next pass starts from what is stored."""
+    try:
+        make_pass(lane)
+    except (Unavailable, InDoubt) as error:
+        _log.warning("pass cut short", network=lane.network, reason=str(error))
+    except NodeLied as error:
+        _log.error("the node lied; lane quarantined", network=lane.network, reason=str(error))
+        lane.store.submit(Quarantine(lane.network, lane.sender, f"node lied: {error}"))
+    except Refused as refused:
+        level = _log.info if refused.code is RefusalCode.NOT_NOW else _log.warning
+        level("pass refused", network=lane.network, reason=str(refused))
+    except Exception:
+        # A bug must not end the thread that every other payment depends on.
+        _log.exception("pass failed", network=lane.network)

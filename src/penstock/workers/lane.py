@@ -1,0 +1,129 @@
+"""What the steps of a chain worker share: one sender on one network, and the lease under which it acts
+there.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from penstock.chains.chain import Chain
+from penstock.core.catalogue import Catalogue
+from penstock.core.commands import ClaimLane, Command, LaneStep
+from penstock.core.intents import Intent
+from penstock.core.time import Clock
+from penstock.engine.rows import LaneRow
+from penstock.store.store import Store
+
+COMMIT_TIMEOUT_S = 30.0
+
+
+class SignedBytes(Protocol):
+    """raw: the transaction to store and send. tx_hash: as the signer computed it."""
+
+    @property
+    def raw(self) -> bytes: ...
+    @property
+    def tx_hash(self) -> str: ...
+
+
+class Signer(Protocol):
+    """The signing process, as a worker sees it (signer/client.py)."""
+
+    def sign(self, intent: Intent) -> SignedBytes: ...
+
+    def has_signed(self, network: str, nonce: int) -> bool:
+        """Whether its log holds any transaction for that nonce of its key on that network."""
+        ...
+
+    def address(self, network: str) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a worker spends its time. in_flight_max: nonces open at once; more wait in `held`.
+
+    bump_after_ms: how long a transaction may wait outside a block before its fee is raised.
+    fee_ceiling_factor: how far fees may rise in all, held with the money at planning.
+    """
+
+    lease_ms: int = 15_000
+    in_flight_max: int = 64
+    bump_after_ms: int = 60_000
+    fee_ceiling_factor: int = 4
+    resend_after_ms: int = 5_000
+
+
+@dataclass(slots=True)
+class Lane:
+    """One network's sender with everything needed to act for it.
+
+    unsafe_send_before_store: a switch for the crash test alone; it plants the very bug the test must find.
+    """
+
+    network: str
+    sender: str
+    owner: str
+    chain: Chain
+    signer: Signer
+    store: Store
+    clock: Clock
+    catalogue: Catalogue
+    pace: Pace
+    unsafe_send_before_store: bool = False
+    held: LaneRow | None = None
+    sent_at_ms: dict[int, int] = field(default_factory=dict[int, int])
+    """When each attempt's bytes were last offered by this process; only spares a busy node, never decides
+    anything.
+    """
+
+    @property
+    def step(self) -> LaneStep:
+        assert self.held is not None, "claim the lane first"
+        return LaneStep(self.network, self.sender, self.owner, self.held.epoch)
+
+    def claim(self) -> LaneRow:
+        """Take the lease, or renew it when half of it is gone. Raises Refused(NOT_NOW), Unavailable,
+        InDoubt.
+        """
+        row = self.store.reader().lane(self.network, self.sender)
+        mine = (
+            row is not None
+            and self.held is not None
+            and (row.owner, row.epoch) == (self.owner, self.held.epoch)
+        )
+        if mine and row is not None and row.lease_until_ms - self.clock.now_ms() > self.pace.lease_ms // 2:
+            self.held = row
+            return row
+        first = self.chain.next_nonce(self.sender) if row is None else 0
+        claim = ClaimLane(self.network, self.sender, self.owner, self.pace.lease_ms, first)
+        answer = self.run(claim)
+        assert isinstance(answer, LaneRow)
+        self.held = answer
+        return answer
+
+    def may_send(self) -> bool:
+        """Whether new transactions may be planned, signed and sent here right now."""
+        row = self.store.reader().lane(self.network, self.sender)
+        return row is not None and not row.quarantine and not self.store.reader().stopped(self.network)
+
+    def run(self, command: Command) -> object:
+        """Have a command decided and committed; its answer, or what the store raises."""
+        return wait(self.store.submit(command))
+
+    def run_all(self, commands: list[Command]) -> list[object]:
+        """Several in one batch, as far as the writer takes them together. Outcomes in order; exceptions as
+        values.
+        """
+        futures = [self.store.submit(command) for command in commands]
+        return [_outcome(future) for future in futures]
+
+
+def wait(future: Future[object]) -> object:
+    return future.result(COMMIT_TIMEOUT_S)
+
+
+def _outcome(future: Future[object]) -> object:
+    error = future.exception(COMMIT_TIMEOUT_S)
+    return future.result() if error is None else error

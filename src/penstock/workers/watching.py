@@ -1,0 +1,137 @@
+"""See what the chain made of what was sent: mined, reorganised away, final, stuck, or not ours at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+
+from penstock.chains.chain import Located, Mined, Missing
+from penstock.core.commands import Quarantine, RecordMined, RecordReorged, Settle
+from penstock.core.intents import decode_intent
+from penstock.core.points import point
+from penstock.core.states import AttemptState, State
+from penstock.engine.rows import AttemptRow, NonceRow, WithdrawalRow
+from penstock.workers.lane import Lane
+from penstock.workers.planning import plan_bump
+from penstock.workers.sending import send_signed, sign_planned
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One attempt and where the node says it stands."""
+
+    attempt: AttemptRow
+    located: Located
+
+
+def watch(lane: Lane) -> None:
+    """Look at every nonce that is not final. Raises Unavailable, InDoubt, NodeLied; the rest waits for the
+    next pass.
+    """
+    reader = lane.store.reader()
+    by_nonce: dict[int, list[AttemptRow]] = {}
+    for attempt in reader.open_attempts(lane.network, lane.sender):
+        if attempt.raw is not None:
+            by_nonce.setdefault(attempt.nonce, []).append(attempt)
+    if not by_nonce:
+        return
+    final_nonce = lane.chain.final_nonce(lane.sender)
+    for nonce in reader.open_nonces(lane.network, lane.sender):
+        attempts = by_nonce.get(nonce.nonce)
+        if attempts:
+            _watch_nonce(lane, nonce, attempts, final_nonce)
+
+
+def _watch_nonce(lane: Lane, nonce: NonceRow, attempts: list[AttemptRow], final_nonce: int) -> None:
+    seen = [Sighting(attempt, _locate(lane, attempt)) for attempt in attempts]
+    point("worker.located")
+    mined = next((sighting for sighting in seen if isinstance(sighting.located, Mined)), None)
+    if mined is not None:
+        _mined(lane, mined.attempt, mined.located)
+        return
+    withdrawal = None
+    if nonce.withdrawal_id is not None:
+        withdrawal = lane.store.reader().row(WithdrawalRow, nonce.withdrawal_id)
+    if withdrawal is not None and withdrawal.state is State.MINED:
+        lane.run(RecordReorged(lane.step, attempts[-1].attempt_id))
+    if nonce.nonce < final_nonce:
+        # Positive proof that a transaction we do not know used our nonce: never guess, stop (a restored
+        # backup or a second instance looks just like this).
+        reason = f"nonce {nonce.nonce} was used by a transaction that is not ours"
+        lane.run(Quarantine(lane.network, lane.sender, reason, nonce.withdrawal_id))
+        return
+    if lane.may_send():
+        _push(lane, seen)
+
+
+def _locate(lane: Lane, attempt: AttemptRow) -> Located:
+    return lane.chain.locate(attempt.tx_hash, decode_intent(attempt.intent))
+
+
+def _mined(lane: Lane, attempt: AttemptRow, located: Located) -> None:
+    assert isinstance(located, Mined)
+    if located.final:
+        point("worker.final_seen")
+        point("worker.before_settle")
+        lane.run(
+            Settle(
+                lane.step,
+                attempt.attempt_id,
+                located.height,
+                located.block_hash,
+                located.confirmations,
+                located.paid,
+                located.network_fee,
+                located.reason,
+            )
+        )
+        point("worker.settled")
+        return
+    point("worker.mined_seen")
+    withdrawal = None
+    if attempt.withdrawal_id is not None:
+        withdrawal = lane.store.reader().row(WithdrawalRow, attempt.withdrawal_id)
+    known = withdrawal is not None and withdrawal.state is State.MINED
+    if withdrawal is None or (
+        known and (withdrawal.tx_hash, withdrawal.confirmations) == (attempt.tx_hash, located.confirmations)
+    ):
+        return
+    facts = (located.height, located.block_hash, located.confirmations)
+    lane.run(RecordMined(lane.step, attempt.attempt_id, *facts))
+    point("worker.mined_recorded")
+
+
+def _push(lane: Lane, seen: list[Sighting]) -> None:
+    """Send again what the node lost; raise the fee of what waits too long."""
+    newest = seen[-1]
+    attempt = newest.attempt
+    if attempt.state == AttemptState.SIGNED:
+        return
+    now_ms = lane.clock.now_ms()
+    waited_ms = now_ms - (attempt.sent_ms or now_ms)
+    if isinstance(newest.located, Missing):
+        # "Not found" proves nothing. The bytes are the same, so offering them again can pay only once.
+        last = lane.sent_at_ms.get(attempt.attempt_id)
+        if last is None or lane.clock.monotonic_ms() - last >= lane.pace.resend_after_ms:
+            send_signed(lane, [attempt])
+        return
+    if waited_ms < lane.pace.bump_after_ms or not _is_next(lane, attempt):
+        return
+    point("bump.due")
+    dearer = plan_bump(lane, attempt, decode_intent(attempt.intent))
+    if dearer is None:
+        return
+    _log.info("raising the fee", network=lane.network, nonce=attempt.nonce, attempt=dearer.attempt_id)
+    sign_planned(lane, [dearer])
+    signed = lane.store.reader().row(AttemptRow, dearer.attempt_id)
+    assert signed is not None
+    if signed.raw is not None:
+        send_signed(lane, [signed])
+
+
+def _is_next(lane: Lane, attempt: AttemptRow) -> bool:
+    """Only the lowest waiting nonce can be held up by its fee; the ones above wait for it."""
+    return attempt.nonce <= lane.chain.next_nonce(lane.sender)

@@ -1,0 +1,60 @@
+"""What every test shares: how Hypothesis runs, and that no test reaches beyond this machine.
+
+Fixtures belong to the folder of the tests that use them.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+import sys
+
+from hypothesis import HealthCheck, settings
+
+# No deadline: two workers share two cores, so one slow example says nothing about the code.
+settings.register_profile("dev", deadline=None)
+# In CI the same examples every time, so that a red run means a changed program.
+settings.register_profile("ci", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+
+class BeyondLoopbackError(Exception):
+    """Not an OSError, so that no code under test takes it for a connection that failed."""
+
+
+def _is_loopback(host: object) -> bool:
+    if host in {None, "", b"", "localhost", b"localhost"}:
+        return True
+    try:
+        address = ipaddress.ip_address(host.decode() if isinstance(host, bytes) else str(host))
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
+
+
+def _refuse_other_machines(event: str, arguments: tuple[object, ...]) -> None:
+    """Audit hook. Unix sockets pass; IP sockets and name look-ups pass for this machine only.
+
+    A hook and not a patch: it also sees what asyncio and C code do through Python's sockets. What uvloop does
+    below them it does not see; names and addresses of other machines are then refused by the look-up.
+    """
+    match event:
+        case "socket.connect" | "socket.sendto" | "socket.sendmsg":
+            connection, address = arguments
+            if (
+                getattr(connection, "family", None) not in {socket.AF_INET, socket.AF_INET6}
+                or address is None
+            ):
+                return
+            host = address[0] if isinstance(address, tuple) else address
+        case "socket.getaddrinfo" | "socket.gethostbyname":
+            host = arguments[0]
+        case _:
+            return
+    if not _is_loopback(host):
+        message = f"tests reach this machine only, not {host!r}"
+        raise BeyondLoopbackError(message)
+
+
+sys.addaudithook(_refuse_other_machines)
