@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -84,7 +87,7 @@ def test_a_withdrawal_is_paid(sandbox: Sandbox, client: Client) -> None:
     assert until_final(client, sent.withdrawal_id) is Status.DONE
     paid = client.withdrawal(sent.withdrawal_id)
     assert (paid.amount, paid.net) == (Decimal("25.5"), Decimal("25.5") - client.fee("USDT-ERC20").fee)
-    assert paid.tx_id.startswith("0x")
+    assert len(paid.tx_id) >= 64
 
 
 def test_a_transfer_is_done_at_once(sandbox: Sandbox, client: Client) -> None:
@@ -130,6 +133,47 @@ def test_a_withdrawal_whose_answer_was_lost_is_found_and_not_made_twice(sandbox:
         made = [line for line in client.withdrawals("USDT") if line.amount == Decimal("31.25")]
     assert [line.withdrawal_id for line in found] == [again.withdrawal_id]
     assert [line.withdrawal_id for line in made] == [again.withdrawal_id]
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """pytest's own folders are longer than the address of a unix socket may be."""
+    with tempfile.TemporaryDirectory() as place:
+        yield Path(place)
+
+
+def test_the_demo_pays_three_and_proves_the_ledger(short_path: Path) -> None:
+    environment = {**os.environ, "TMPDIR": str(short_path)}
+    ran = subprocess.run(
+        [*PENSTOCK, "demo"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        env=environment,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    lines = ran.stdout.splitlines()
+    assert sum(line.split()[-3:] == ["venue", "says", "done"] for line in lines) == 3
+    assert lines[-1].startswith("verify: ok")
+    assert not list(short_path.iterdir())
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_a_sandbox_in_order_and_it_goes_on_where_it_was(
+    tmp_path: Path, ending: signal.Signals
+) -> None:
+    keys: list[str] = []
+    for _ in range(2):
+        command = [*PENSTOCK, "sandbox", "--port", "0", "--state", str(tmp_path / "state")]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as child:
+            assert child.stdout is not None
+            assert child.stdout.readline().startswith("ready http://127.0.0.1:")
+            child.send_signal(ending)
+            assert child.wait(20) == 0
+        keys.append(json.loads((tmp_path / "state/sandbox.json").read_text())["venues"]["bitmart"]["api_key"])
+    assert keys[0] == keys[1]
 
 
 def test_the_command_line_withdraws_watches_and_tells_the_history(sandbox: Sandbox) -> None:

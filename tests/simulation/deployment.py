@@ -1,9 +1,13 @@
-"""The whole service in one process, without a thread that acts by itself: a real store, a simulated chain, a clock that is moved."""
+"""The whole service in one process: a real store, a simulated chain, and a clock that is moved.
+
+No thread acts by itself; a test makes the worker's passes one by one.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import apsw
 
@@ -45,7 +49,11 @@ FEE = Units(1_000_000)
 
 def catalogue() -> Catalogue:
     return Catalogue(
-        [Asset("USDT", "Tether", 6, "1"), Asset("TRX", "TRON", 6, "0.25"), Asset("BTC", "Bitcoin", 8, "90000")],
+        [
+            Asset("USDT", "Tether", 6, "1"),
+            Asset("TRX", "TRON", 6, "0.25"),
+            Asset("BTC", "Bitcoin", 8, "90000"),
+        ],
         [NETWORK],
         [
             Listing("USDT", "tron", 6, CONTRACT, fee=FEE, minimum=Units(2_000_000), precision=6),
@@ -55,21 +63,20 @@ def catalogue() -> Catalogue:
 
 
 class WitnessingNode(SimulatedNode):
-    """Looks into the service's database at the very moment it is offered bytes: are they stored by then? (promise P4)"""
+    """Looks into the service's database at the very moment it is offered bytes: are they stored by then?"""
 
-    database: Path | None = None
+    def __init__(self, database: Path, *arguments: Any, **options: Any) -> None:
+        self.database = database
+        self.offered: list[bytes] = []
+        self.unstored: list[bytes] = []
+        super().__init__(*arguments, **options)
 
     def submit(self, raw: bytes) -> str:
-        if not hasattr(self, "unstored"):
-            self.unstored: list[bytes] = []
-            self.offered: list[bytes] = []
         self.offered.append(raw)
-        if self.database is not None:
-            with_database = apsw.Connection(str(self.database), flags=apsw.SQLITE_OPEN_READONLY)
-            found = with_database.execute("SELECT count(*) FROM attempts WHERE raw = ?", (raw,)).fetchone()
-            with_database.close()
-            if found[0] != 1:
-                self.unstored.append(raw)
+        reading = apsw.Connection(str(self.database), flags=apsw.SQLITE_OPEN_READONLY)
+        if reading.execute("SELECT 1 FROM attempts WHERE raw = ?", (raw,)).fetchone() is None:
+            self.unstored.append(raw)
+        reading.close()
         return super().submit(raw)
 
 
@@ -92,11 +99,12 @@ class Deployment:
         self.rules = Rules(catalogue(), self.policy)
         self.signer = FakeSigner("tron")
         self.sender = self.signer.address("tron")
-        self.node = WitnessingNode("tron", "TRX", self.clock, seed=self.seed, block_ms=BLOCK_MS, faults=self.faults)
-        self.node.database = self.folder / "penstock.db"
+        database = self.folder / "penstock.db"
+        options = {"seed": self.seed, "block_ms": BLOCK_MS, "faults": self.faults}
+        self.node = WitnessingNode(database, "tron", "TRX", self.clock, **options)
         self.script = Script(self.node, self.clock)
         self.chain = SimulatedChain(NETWORK, self.node, contracts={CONTRACT: "USDT"})
-        self.store = SqliteStore(self.node.database, self.rules, self.clock, TimeOrderedIds(node=1))
+        self.store = SqliteStore(database, self.rules, self.clock, TimeOrderedIds(node=1))
         self.owners = 0
         self.lane = self.new_lane()
         self._seed_accounts()
@@ -105,7 +113,9 @@ class Deployment:
         account = self.run(CreateAccount("test", "1001"))
         assert isinstance(account, AccountRow)
         self.account_id: AccountId = account.account_id
-        self.run(CreateKey("test", self.account_id, "bitmart", "key-1", "secret", "memo", ("read", "withdraw")))
+        self.run(
+            CreateKey("test", self.account_id, "bitmart", "key-1", "secret", "memo", ("read", "withdraw"))
+        )
         self.entries = [self.add_address(address) for address in RECEIVERS]
         for asset in ("USDT", "TRX"):
             credit = CreditDeposit(
@@ -140,12 +150,16 @@ class Deployment:
 
     def add_address(self, address: str) -> int:
         row = self.run(
-            AddBookEntry("test", self.account_id, AddressKind.UNIVERSAL, "", "tron", address, "", "", verified=True)
+            AddBookEntry(
+                "test", self.account_id, AddressKind.UNIVERSAL, "", "tron", address, "", "", verified=True
+            )
         )
         assert isinstance(row, BookRow)
         return row.entry_id
 
-    def order(self, request_id: str, amount: int = 5_000_000, asset: str = "USDT", receiver: int = 0) -> Withdraw:
+    def order(
+        self, request_id: str, amount: int = 5_000_000, asset: str = "USDT", receiver: int = 0
+    ) -> Withdraw:
         return Withdraw(
             account_id=self.account_id,
             key_id="key-1",
@@ -193,7 +207,8 @@ class Deployment:
         """How often the chain shows exactly this payment. Tests give every withdrawal an amount of its own."""
         wanted = (row.address, row.asset, int(row.net))
         return sum(
-            payment.paid and (payment.to, payment.asset, payment.units) == wanted for payment in self.node.payments()
+            payment.paid and (payment.to, payment.asset, payment.units) == wanted
+            for payment in self.node.payments()
         )
 
     def custody(self, asset: str) -> int:
@@ -205,10 +220,10 @@ class Deployment:
         )
 
     def check(self) -> None:
-        """What must hold at every moment: a clean ledger, nothing sent before it was stored, nothing paid twice."""
+        """What must hold at every moment: clean books, nothing sent before stored, nothing paid twice."""
         report = verify(self.store.reader())
         assert report.ok, report.lines()
-        assert not getattr(self.node, "unstored", []), "bytes reached the node before they were stored"
+        assert not self.node.unstored, "bytes reached the node before they were stored"
         assert self.signer.exclusive(), "one nonce was signed for two payments"
         assert all(self.paid(row) <= 1 for row in self.rows()), "paid twice"
 
@@ -219,6 +234,8 @@ class Deployment:
             assert row.state in FINAL_STATES, (row.withdrawal_id, row.state)
             assert self.paid(row) == (row.state.value == "confirmed"), (row.withdrawal_id, row.state)
         paid = sum(payment.paid and payment.to != self.sender for payment in self.node.payments())
-        assert paid == sum(row.state.value == "confirmed" for row in self.rows()), "a payment belongs to nobody"
+        assert paid == sum(row.state.value == "confirmed" for row in self.rows()), (
+            "a payment belongs to nobody"
+        )
         assert self.node.balance(self.sender, "USDT") == self.custody("USDT")
         assert self.node.balance(self.sender, "TRX") == self.custody("TRX")

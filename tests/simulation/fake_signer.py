@@ -1,4 +1,4 @@
-"""A fake of the signing process: same promises, a real key, and its log in memory. It is no part of the service."""
+"""A fake of the signing process: its promises, a real key, its log in memory. No part of the service."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ class FakeSigner:
     log: dict[int, list[tuple[SimulatedIntent, bytes]]] = field(default_factory=dict)
     refuses: Callable[[SimulatedIntent], Reason | None] = lambda _: None
     silent: bool = False
+    loses_answers: bool = False
 
     def address(self, network: str) -> str:
         assert network == self.network
@@ -36,20 +37,24 @@ class FakeSigner:
     def sign(self, intent: Intent) -> Signed:
         self._answer()
         assert isinstance(intent, SimulatedIntent)
-        signed = self.log.setdefault(intent.nonce, []) if intent.nonce in self.log else []
-        for known, raw in signed:
-            if known == intent:
-                return Signed(raw, transaction_hash(raw))
-        if signed and not intent.same_payment(signed[0][0]):
-            raise SignerRefused(Reason.NONCE_TAKEN, f"nonce {intent.nonce}")
-        if signed and intent.fee <= signed[-1][0].fee:
-            raise SignerRefused(Reason.FEE_NOT_HIGHER, f"nonce {intent.nonce}")
-        refused = self.refuses(intent)
-        if refused is not None:
-            raise SignerRefused(refused, "by order of the test")
-        raw = self.raw(intent)
-        self.log.setdefault(intent.nonce, []).append((intent, raw))
+        signed = self.log.get(intent.nonce, [])
+        raw = next((raw for known, raw in signed if known == intent), None)
+        if raw is None:
+            reason = self._why_not(intent, [known for known, _ in signed])
+            if reason is not None:
+                raise SignerRefused(reason, f"nonce {intent.nonce}", signed_before=bool(signed))
+            raw = self.raw(intent)
+            self.log.setdefault(intent.nonce, []).append((intent, raw))
+        if self.loses_answers:
+            raise Unavailable("signed, and nobody heard it")
         return Signed(raw, transaction_hash(raw))
+
+    def _why_not(self, intent: SimulatedIntent, signed: list[SimulatedIntent]) -> Reason | None:
+        if signed and not intent.same_payment(signed[0]):
+            return Reason.NONCE_TAKEN
+        if signed and intent.fee <= signed[-1].fee:
+            return Reason.FEE_NOT_HIGHER
+        return self.refuses(intent)
 
     def raw(self, intent: SimulatedIntent) -> bytes:
         """Sign without looking: what somebody else with the same key would do."""
@@ -57,9 +62,7 @@ class FakeSigner:
 
     def exclusive(self) -> bool:
         """Whether every nonce was signed for one payment only (promise P5)."""
-        return all(
-            intent.same_payment(signed[0][0]) for signed in self.log.values() for intent, _ in signed
-        )
+        return all(intent.same_payment(signed[0][0]) for signed in self.log.values() for intent, _ in signed)
 
     def _answer(self) -> None:
         if self.silent:

@@ -51,7 +51,7 @@ class Sandbox:
     """The real one: `penstock sandbox`, which is the service on SQLite with simulated chains."""
 
     def seed(self, state: Path, accounts: int) -> list[LoadAccount]:
-        from penstock.sandbox.seed import seed_bench  # noqa: PLC0415  the loader's modules stay without the service
+        from penstock.sandbox.bench_accounts import seed_bench  # noqa: PLC0415  the loader's modules stay without the service
 
         return [
             LoadAccount(account.api_key, account.api_secret, account.memo, account.currency, account.address)

@@ -6,7 +6,7 @@ look-alike letter, a zero-width space or a trailing NBSP makes a text that is no
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from penstock.chains.address_rules.bitcoin import check_bitcoin_address
 from penstock.chains.address_rules.refusing import forbidden as forbidden_address
@@ -15,7 +15,7 @@ from penstock.chains.address_rules.ripple import check_destination_tag, check_ri
 from penstock.chains.address_rules.solana import check_solana_address
 from penstock.chains.address_rules.tron import check_tron_address
 from penstock.chains.evm.addresses import check_evm_address
-from penstock.core.catalogue import Network
+from penstock.core.catalogue import Catalogue, Network
 
 ADDRESS_CHARACTERS_MAX = 112
 MEMO_CHARACTERS_MAX = 120
@@ -28,6 +28,15 @@ _RULES: dict[str, Callable[[str], str]] = {
 }
 ADDRESS_FAMILIES = frozenset(_RULES) | {"evm"}
 """Every value `Network.family` may have."""
+
+
+def never_paid(catalogue: Catalogue, network: str, senders: Mapping[str, str]) -> frozenset[str]:
+    """Addresses of a network that no withdrawal may go to: its token contracts and our own hot wallets.
+
+    senders: our wallet by network; all of them, because one key may serve several networks.
+    """
+    listings = (listing for (_, code), listing in catalogue.listings.items() if code == network)
+    return frozenset({*senders.values(), *(listing.contract for listing in listings if listing.contract is not None)})
 
 
 def check_address(network: Network, address: str, memo: str, forbidden: frozenset[str]) -> str:

@@ -40,6 +40,7 @@ class Mined(msgspec.Struct, frozen=True):
     final: the block is at or below the final height. paid: the receipt's status is good *and* the exact payment shows
     (for a token the Transfer event of the exact amount from us to the receiver; for a coin the value itself).
     network_fee: what the sender paid for it, in the native coin's smallest unit. reason: why not paid, or "".
+    unmoved: with paid False, proof that nothing at all was moved, so that the money may be given back.
     """
 
     height: int
@@ -49,6 +50,7 @@ class Mined(msgspec.Struct, frozen=True):
     paid: bool
     network_fee: int
     reason: str = ""
+    unmoved: bool = False
 
 
 Located = Missing | Pending | Mined

@@ -33,7 +33,7 @@ STOP_S_MAX = 15
 LOOK_EVERY_S = 0.1
 # The venue's API takes 8 such reads in 2 s; the ledger may be asked more often.
 VENUE_LOOK_EVERY_S = 1.5
-CHAIN_PACE_MS = 250
+CHAIN_PACE_MS = 400
 LOG_TAIL_LINES = 20
 
 
@@ -48,8 +48,12 @@ def add_arguments(_command: str, parser: argparse.ArgumentParser) -> None:
 
 
 def run(_command: str, arguments: argparse.Namespace) -> int:
+    # Ended from outside it must clean up too: then as if interrupted by hand.
+    for ended in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ended, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="penstock-demo-") as place:
         state = Path(place) / "state"
+        print("starting a sandbox with simulated chains", flush=True)
         with running(_sandbox_command(state, arguments.chain_pace), state.parent / "sandbox.log") as base_url:
             print(f"sandbox at {base_url}, its state in {state}", flush=True)
             access = access_in("bitmart", state / "sandbox.json")
@@ -101,18 +105,21 @@ def _ready(child: subprocess.Popen[bytes], log: Path) -> str:
     """Wait for the line "ready URL"."""
     assert child.stdout is not None
     ends_s = time.monotonic() + READY_S_MAX
-    text = b""
-    while time.monotonic() < ends_s:
-        readable, _, _ = select.select([child.stdout], [], [], ends_s - time.monotonic())
-        chunk = os.read(child.stdout.fileno(), 4096) if readable else b""
+    text, what = b"", f"was not ready after {READY_S_MAX} s"
+    while (left_s := ends_s - time.monotonic()) > 0:
+        readable, _, _ = select.select([child.stdout], [], [], left_s)
+        if not readable:
+            break
+        chunk = os.read(child.stdout.fileno(), 4096)
         if not chunk:
+            what = "ended before it was ready"
             break
         text += chunk
         for line in text.splitlines(keepends=True):
             if line.startswith(b"ready ") and line.endswith(b"\n"):
                 return line.split()[1].decode()
     tail = "\n".join(log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:])
-    raise Failure(f"the sandbox did not start in {READY_S_MAX} s\n{tail}")
+    raise Failure(f"the sandbox {what}\n{tail}")
 
 
 def _stop(child: subprocess.Popen[bytes]) -> None:

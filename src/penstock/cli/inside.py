@@ -6,6 +6,8 @@ from the operator's database.
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -13,14 +15,21 @@ from pathlib import Path
 import httpx2
 import msgspec
 
-from penstock.cli.terminal import Failure, usage
+from penstock.cli.terminal import Failure, database_told, usage
+from penstock.core.catalogue import Catalogue
+from penstock.core.ids import WithdrawalId
+from penstock.core.time import SystemClock
+from penstock.engine.rules import Policy, Rules
+from penstock.store.reader import Reader
 
 TIMEOUT_S = 10
+ID_DIGITS_MAX = 19
 
 
 class Told(msgspec.Struct, frozen=True):
-    """A withdrawal's row, as far as it is shown here. Amounts are whatever text or number the source
-    writes.
+    """A withdrawal, as far as it is shown here; confirmations_needed 0 where the source does not say.
+
+    amount, fee: decimal text from the admin API, the ledger's smallest units as a number from a database.
     """
 
     withdrawal_id: int | str
@@ -105,19 +114,30 @@ class AdminApi:
 
 
 def from_database(target: Path | str, withdrawal_id: str) -> Inside:
-    """Read the operator's own database: a state directory, or a database URL. Raises Failure."""
-    if not (withdrawal_id.isascii() and withdrawal_id.isdecimal()):
-        usage(f"a withdrawal's id is a number, not {withdrawal_id!r}")
-    from penstock import service  # noqa: PLC0415  the service is large, and most commands do without
+    """Read the operator's own database: a state directory, or "sqlite:PATH". Raises Failure."""
+    if not (withdrawal_id.isascii() and withdrawal_id.isdecimal() and len(withdrawal_id) <= ID_DIGITS_MAX):
+        usage(f"a withdrawal's id is a number, not {withdrawal_id[:64]!r}")
+    key = WithdrawalId(int(withdrawal_id))
+    with database_told(), _reader(target) as reader:
+        withdrawal = reader.withdrawal(key)
+        if withdrawal is None:
+            raise Failure(f"there is no withdrawal {withdrawal_id} in {target}", "check the id and the place")
+        views = {"withdrawal": withdrawal, "history": reader.history(key), "attempts": reader.attempts(key)}
+        return msgspec.convert(msgspec.to_builtins(views), Inside)
 
-    found = service.withdrawal_story(target, int(withdrawal_id))
-    if found is None:
-        raise Failure(f"there is no withdrawal {withdrawal_id}", "check the id and the --state or --database")
-    return msgspec.convert(
-        {
-            "withdrawal": msgspec.to_builtins(found.withdrawal),
-            "history": msgspec.to_builtins(found.history),
-            "attempts": msgspec.to_builtins(found.attempts),
-        },
-        Inside,
-    )
+
+@contextmanager
+def _reader(target: Path | str) -> Generator[Reader]:
+    """The ledger alone: looking a withdrawal up needs no listings and no policy."""
+    from penstock.store.sqlite.connection import StoreUnusable  # noqa: PLC0415  other commands do without
+    from penstock.store.sqlite.reader import SqliteReader  # noqa: PLC0415
+    from penstock.store.sqlite.store import DATABASE_NAME  # noqa: PLC0415
+
+    if isinstance(target, str) and not target.startswith("sqlite:"):
+        raise StoreUnusable(f"{target}: only sqlite:PATH is known")
+    path = target / DATABASE_NAME if isinstance(target, Path) else Path(target.removeprefix("sqlite:"))
+    reader = SqliteReader(path, Rules(Catalogue([], [], []), Policy()), SystemClock())
+    try:
+        yield reader
+    finally:
+        reader.close()

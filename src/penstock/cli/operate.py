@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import argparse
+import signal
 from pathlib import Path
 
-from penstock.cli.terminal import Exit, usage
+from penstock.cli.terminal import Exit, database_told, usage
 
 PORT_MAX = 65_535
+_ENDINGS = (signal.SIGTERM, signal.SIGINT)
 
 
 def add_arguments(command: str, parser: argparse.ArgumentParser) -> None:
@@ -80,6 +82,7 @@ def _sandbox(arguments: argparse.Namespace) -> int:
         usage("--chain-pace must be at least 1 millisecond")
     from penstock import service  # noqa: PLC0415  only what runs is loaded, so that help is quick
 
+    _end_in_order()
     return service.run_sandbox(
         port=arguments.port,
         state_dir=arguments.state,
@@ -93,7 +96,25 @@ def _serve(config: Path) -> int:
         usage(f"{config} is not a file", "give the path of the settings")
     from penstock import service  # noqa: PLC0415
 
+    _end_in_order()
     return service.run_serve(config)
+
+
+def _end_in_order() -> None:
+    """Let SIGTERM and SIGINT end the process with 0, after every `finally` on the way has run.
+
+    uvicorn shuts down on them and then raises the signal once more for whoever handled it before; the
+    default handling would end the process on the spot, store and signer still open. A second signal is not
+    waited for.
+    """
+
+    def end(*_: object) -> None:
+        for ending in _ENDINGS:
+            signal.signal(ending, signal.SIG_DFL)
+        raise SystemExit(Exit.OK)
+
+    for ending in _ENDINGS:
+        signal.signal(ending, end)
 
 
 def _verify(target: Path | str) -> int:
@@ -101,7 +122,8 @@ def _verify(target: Path | str) -> int:
         usage(f"{target} is not a directory", "give the directory that `penstock sandbox --state` was given")
     from penstock import service  # noqa: PLC0415
 
-    report = service.verify(target)
+    with database_told():
+        report = service.verify(target)
     for line in report.lines:
         print(line)
     return Exit.OK if report.ok else Exit.FAILED

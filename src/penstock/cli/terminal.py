@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from enum import IntEnum
 from typing import NoReturn
@@ -50,6 +51,17 @@ class Failure(Exception):
 def usage(what: str, then: str = "") -> NoReturn:
     """The command line or a setting is wrong."""
     raise Failure(what, then, code=Exit.USAGE)
+
+
+@contextmanager
+def database_told() -> Generator[None]:
+    """Turn what is wrong with a database into a failure. Loads the store."""
+    from penstock.store.sqlite.connection import StoreUnusable  # noqa: PLC0415  help does without the store
+
+    try:
+        yield
+    except StoreUnusable as error:
+        usage(str(error), "give the directory that --state was given when the service ran")
 
 
 def is_terminal() -> bool:

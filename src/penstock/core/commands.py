@@ -22,7 +22,7 @@ class AddressKind(StrEnum):
     """Every asset on every network of the EVM family."""
 
 
-class Withdraw(msgspec.Struct, frozen=True, gc=False):
+class Withdraw(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True):
     """Pay `amount` less our fee to an address of the account's book.
 
     key_id: the API key that signed; re-read with the account in the deciding transaction, so a freeze takes hold at once.
@@ -53,7 +53,7 @@ class RecipientKind(StrEnum):
     PHONE = "phone"
 
 
-class Transfer(msgspec.Struct, frozen=True, gc=False):
+class Transfer(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True):
     """Move `amount` to another account of this Penstock, at once and without a chain. Fields as in `Withdraw`.
 
     recipient: account number, e-mail address, or phone as "+<area code> <digits>", as written in the accounts' table.
@@ -77,7 +77,7 @@ class Transfer(msgspec.Struct, frozen=True, gc=False):
 # --- the operator's acts; each leaves an audit row -----------------------------------------------------------------
 
 
-class CreateAccount(msgspec.Struct, frozen=True):
+class CreateAccount(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Open an account. account_number: digits, unique; also the public user id (BitMart's CID)."""
 
     actor: str
@@ -88,7 +88,7 @@ class CreateAccount(msgspec.Struct, frozen=True):
     may_withdraw: bool = True
 
 
-class CreateKey(msgspec.Struct, frozen=True):
+class CreateKey(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Give an account an API key. secret is kept for HMAC; permissions among "read", "withdraw"."""
 
     actor: str
@@ -102,7 +102,7 @@ class CreateKey(msgspec.Struct, frozen=True):
     expires_ms: UnixMs | None = None
 
 
-class AddBookEntry(msgspec.Struct, frozen=True):
+class AddBookEntry(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Add a destination to an account's address book. asset "" for universal and EVM entries, network "" for EVM."""
 
     actor: str
@@ -117,13 +117,13 @@ class AddBookEntry(msgspec.Struct, frozen=True):
     usable_from_ms: UnixMs = UnixMs(0)
 
 
-class RemoveBookEntry(msgspec.Struct, frozen=True):
+class RemoveBookEntry(msgspec.Struct, frozen=True, tag=True, array_like=True):
     actor: str
     account_id: AccountId
     entry_id: int
 
 
-class CreditDeposit(msgspec.Struct, frozen=True):
+class CreditDeposit(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Credit `amount` that arrived on `network`. reference: the deposit's own id, credited once for ever."""
 
     actor: str
@@ -137,7 +137,7 @@ class CreditDeposit(msgspec.Struct, frozen=True):
     tx_id: str = ""
 
 
-class SetDepositAddress(msgspec.Struct, frozen=True):
+class SetDepositAddress(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Say where an account's deposits on a network arrive. The address is canonical text."""
 
     actor: str
@@ -147,19 +147,19 @@ class SetDepositAddress(msgspec.Struct, frozen=True):
     memo: str = ""
 
 
-class FreezeAccount(msgspec.Struct, frozen=True):
+class FreezeAccount(msgspec.Struct, frozen=True, tag=True, array_like=True):
     actor: str
     account_id: AccountId
     frozen: bool
 
 
-class FreezeKey(msgspec.Struct, frozen=True):
+class FreezeKey(msgspec.Struct, frozen=True, tag=True, array_like=True):
     actor: str
     key_id: str
     frozen: bool
 
 
-class SetControl(msgspec.Struct, frozen=True):
+class SetControl(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """name: "sending" (all chains) or "network/<code>"; stopped: nothing new is planned, signed or sent there."""
 
     actor: str
@@ -168,7 +168,7 @@ class SetControl(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
-class RecordOpening(msgspec.Struct, frozen=True):
+class RecordOpening(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """State what the hot wallet of a network holds that belongs to no customer (gas money). Once per reference."""
 
     actor: str
@@ -181,7 +181,7 @@ class RecordOpening(msgspec.Struct, frozen=True):
 # --- the workers' steps ---------------------------------------------------------------------------------------------
 
 
-class ClaimLane(msgspec.Struct, frozen=True):
+class ClaimLane(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Take or renew the lease on a sender of a network: one worker at a time plans, signs and sends there."""
 
     network: str
@@ -192,7 +192,7 @@ class ClaimLane(msgspec.Struct, frozen=True):
     """The chain's next nonce, used only when the lane is new."""
 
 
-class LaneStep(msgspec.Struct, frozen=True):
+class LaneStep(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """What every step of a worker names: the lane and the epoch of the lease under which it acts."""
 
     network: str
@@ -201,7 +201,7 @@ class LaneStep(msgspec.Struct, frozen=True):
     epoch: int
 
 
-class Plan(msgspec.Struct, frozen=True):
+class Plan(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Take a nonce for a withdrawal and store the intent, in one commit. The nonce given must be the one decided on.
 
     intent: encoded (`core/intents.py`). nonce: the lane's next one, or a freed one. replaces: the attempt whose fees
@@ -218,7 +218,7 @@ class Plan(msgspec.Struct, frozen=True):
     replaces: AttemptId | None = None
 
 
-class PlanFiller(msgspec.Struct, frozen=True):
+class PlanFiller(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Fill a freed nonce with an empty payment to ourselves, so that the ones above it can be mined."""
 
     lane: LaneStep
@@ -228,7 +228,7 @@ class PlanFiller(msgspec.Struct, frozen=True):
     replaces: AttemptId | None = None
 
 
-class Unplan(msgspec.Struct, frozen=True):
+class Unplan(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Take an attempt back that the signer never signed; its nonce becomes free and its withdrawal is rejected.
 
     The caller has asked the signer: an attempt that it may have signed must go forward instead.
@@ -239,7 +239,7 @@ class Unplan(msgspec.Struct, frozen=True):
     reason: str
 
 
-class RecordSigned(msgspec.Struct, frozen=True):
+class RecordSigned(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Store the signed bytes and the hash we computed ourselves. Comes before any byte is sent."""
 
     lane: LaneStep
@@ -248,12 +248,12 @@ class RecordSigned(msgspec.Struct, frozen=True):
     tx_hash: str
 
 
-class RecordSent(msgspec.Struct, frozen=True):
+class RecordSent(msgspec.Struct, frozen=True, tag=True, array_like=True):
     lane: LaneStep
     attempt_id: AttemptId
 
 
-class RecordMined(msgspec.Struct, frozen=True):
+class RecordMined(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """The transaction stands in a block, not final yet."""
 
     lane: LaneStep
@@ -263,15 +263,16 @@ class RecordMined(msgspec.Struct, frozen=True):
     confirmations: int
 
 
-class RecordReorged(msgspec.Struct, frozen=True):
+class RecordReorged(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """The block that held the transaction is gone: mined goes back to sent, nothing else changes."""
 
     lane: LaneStep
     attempt_id: AttemptId
 
 
-class Settle(msgspec.Struct, frozen=True):
-    """The transaction is final. paid: the chain shows the exact payment; if not, the hold is given back.
+class Settle(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """The transaction is final. paid: the chain shows the exact payment. unmoved: if not, whether it is
+    proven that nothing moved; only then is the hold given back, else the withdrawal is set aside for the operator.
 
     network_fee: spent by the sender, in the native coin's smallest unit on the chain.
     """
@@ -284,9 +285,10 @@ class Settle(msgspec.Struct, frozen=True):
     paid: bool
     network_fee: int
     reason: str = ""
+    unmoved: bool = False
 
 
-class Quarantine(msgspec.Struct, frozen=True):
+class Quarantine(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Stop a lane: the chain shows something we cannot explain (a nonce used by an unknown transaction).
 
     withdrawal_id: the withdrawal whose nonce it is, if any; it becomes quarantined.
@@ -298,7 +300,7 @@ class Quarantine(msgspec.Struct, frozen=True):
     withdrawal_id: WithdrawalId | None = None
 
 
-class ReleaseQuarantine(msgspec.Struct, frozen=True):
+class ReleaseQuarantine(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """The operator has reconciled the lane; next_nonce (never below ours) is what chain and signer's log agree on."""
 
     actor: str
@@ -307,7 +309,7 @@ class ReleaseQuarantine(msgspec.Struct, frozen=True):
     next_nonce: int
 
 
-class Reject(msgspec.Struct, frozen=True):
+class Reject(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Policy or a late check says no before anything was planned: release the hold."""
 
     withdrawal_id: WithdrawalId

@@ -13,6 +13,11 @@ from collections.abc import Callable
 CRASH_AT = "PENSTOCK_TEST_CRASH_AT"
 """Test switch: "<point>[:<n>]" kills every process of the group when one of them reaches the point for the n-th time."""
 
+CRASH_GATE = "PENSTOCK_TEST_CRASH_GATE"
+"""Test switch: a file. Hits count only once it exists, so that a service can start first; before the end the point's
+name is written into it.
+"""
+
 POINTS: tuple[str, ...] = (
     "intake.request_read",
     "intake.authenticated",
@@ -89,12 +94,20 @@ def arm_from_environment() -> None:
         return
     name, _, count = wanted.partition(":")
     assert name in _known, name
+    gate = os.environ.get(CRASH_GATE, "")
     left = [int(count or "1")]
 
     def reached(seen: str) -> None:
-        if seen == name:
+        if seen == name and (not gate or os.path.exists(gate)):  # noqa: PTH110 - a string is all there is
             left[0] -= 1
             if left[0] == 0:
+                _leave_word(gate, name)
                 os.killpg(0, signal.SIGKILL)
 
     arm(reached)
+
+
+def _leave_word(gate: str, name: str) -> None:
+    if gate:
+        word = os.open(gate, os.O_WRONLY | os.O_APPEND)
+        os.write(word, name.encode())

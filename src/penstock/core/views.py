@@ -10,7 +10,7 @@ from penstock.core.states import State
 from penstock.core.time import UnixMs
 
 
-class Accepted(msgspec.Struct, frozen=True, gc=False):
+class Accepted(msgspec.Struct, frozen=True, gc=False, tag=True):
     """The answer to Withdraw and Transfer. repeated: the same request had been accepted before; nothing new was done."""
 
     withdrawal_id: WithdrawalId

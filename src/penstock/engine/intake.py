@@ -25,7 +25,7 @@ from penstock.engine.rows import (
     Row,
     WithdrawalRow,
 )
-from penstock.engine.rules import Decision, Moment, Rules
+from penstock.engine.rules import TRANSFER_REFERENCE, Decision, Moment, Rules
 from penstock.engine.snapshot import Needs, Snapshot
 
 
@@ -263,7 +263,7 @@ def _credit_recipient(
     legs = [(held_of(held), asset, -units), (available_of(target), asset, units)]
     _, rows = moved(moment, withdrawal, State.CONFIRMED, "moved between accounts")
     deposit = DepositRow(
-        reference=f"transfer/{withdrawal.withdrawal_id}",
+        reference=f"{TRANSFER_REFERENCE}{withdrawal.withdrawal_id}",
         deposit_id=moment.new_id(),
         account_id=recipient_id,
         asset=asset,

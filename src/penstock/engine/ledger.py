@@ -67,7 +67,7 @@ def post(
 
 
 def changed(balance: BalanceRow, available: int = 0, held: int = 0) -> BalanceRow:
-    """The balance after adding to either part. Raises Refused(BALANCE_TOO_LOW) for less than zero available."""
+    """The balance after adding to either part. Raises Refused(BALANCE_TOO_LOW) below zero."""
     if balance.available + available < 0:
         raise Refused(RefusalCode.BALANCE_TOO_LOW, asset=balance.asset)
     assert balance.held + held >= 0, "a hold would resolve twice"

@@ -1,4 +1,4 @@
-"""The operator's acts: accounts, keys, book entries, deposits, switches. Each leaves an audit row beside it."""
+"""The operator's acts: accounts, keys, book entries, deposits, switches. Each leaves an audit row."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import msgspec
 
 from penstock.core.commands import (
     AddBookEntry,
+    AddressKind,
     CreateAccount,
     CreateKey,
     CreditDeposit,
@@ -43,7 +44,7 @@ from penstock.engine.rows import (
     LaneRow,
     Row,
 )
-from penstock.engine.rules import HOUSE_ACCOUNT, Decision, Moment, Rules
+from penstock.engine.rules import HOUSE_ACCOUNT, TRANSFER_REFERENCE, Decision, Moment, Rules
 from penstock.engine.snapshot import Needs, Snapshot
 
 Operation = (
@@ -206,6 +207,11 @@ def _add_book_entry(snapshot: Snapshot, command: AddBookEntry, moment: Moment, r
     _account(snapshot, command.account_id)
     if command.network and command.network not in rules.catalogue.networks:
         raise Refused(RefusalCode.PARAMETER_INVALID, field="network")
+    # An entry that names more than its kind reaches would allow more than its reader thinks.
+    if bool(command.asset) != (command.kind is AddressKind.STANDARD):
+        raise Refused(RefusalCode.PARAMETER_INVALID, field="asset")
+    if bool(command.network) != (command.kind is not AddressKind.EVM):
+        raise Refused(RefusalCode.PARAMETER_INVALID, field="network")
     if command.asset:
         rules.catalogue.listing(command.asset, command.network)
     fields = (command.kind, command.asset, command.network, command.memo)
@@ -277,18 +283,26 @@ def _credited_before(snapshot: Snapshot, command: CreditDeposit | RecordOpening)
     """The row of an earlier credit with this reference. Raises Refused where the two differ."""
     if command.amount <= 0:
         raise Refused(RefusalCode.AMOUNT_NOT_POSITIVE)
+    if not command.reference or command.reference.startswith(TRANSFER_REFERENCE):
+        raise Refused(RefusalCode.PARAMETER_INVALID, field="reference")
     seen = snapshot.get(DepositRow, command.reference)
     if seen is None:
         return None
-    account_id = command.account_id if isinstance(command, CreditDeposit) else HOUSE_ACCOUNT
-    same = (account_id, command.asset, command.network, command.amount)
-    if (seen.account_id, seen.asset, seen.network, seen.amount) != same:
+    if isinstance(command, CreditDeposit):
+        where = (command.account_id, command.wallet)
+    else:
+        where = (HOUSE_ACCOUNT, gas_wallet(command.network))
+    same = (*where, command.asset, command.network, command.amount)
+    if (seen.account_id, seen.wallet, seen.asset, seen.network, seen.amount) != same:
         raise Refused(RefusalCode.REQUEST_ID_CONFLICT, request_id=command.reference, field="deposit")
     return seen
 
 
 def _record_opening(snapshot: Snapshot, command: RecordOpening, moment: Moment, rules: Rules) -> Decision:
-    if rules.catalogue.networks[command.network].native != command.asset:
+    network = rules.catalogue.networks.get(command.network)
+    if network is None:
+        raise Refused(RefusalCode.PARAMETER_INVALID, field="network")
+    if network.native != command.asset:
         raise Refused(RefusalCode.PARAMETER_INVALID, field="asset")
     seen = _credited_before(snapshot, command)
     if seen is not None:

@@ -100,6 +100,11 @@ def _resolve(
         "tx_hash": attempt.tx_hash,
         "confirmations": command.confirmations,
     }
+    if not command.paid and not command.unmoved:
+        # A token that moved another amount, or told nobody: giving the money back could pay twice.
+        if withdrawal.state is State.QUARANTINED:
+            return []
+        return moved(moment, withdrawal, State.QUARANTINED, command.reason, reason=command.reason, **facts)[1]
     if not command.paid:
         _, rows = moved(moment, withdrawal, State.FAILED, command.reason, reason=command.reason, **facts)
         return [*release(moment, balance, withdrawal.amount, withdrawal.withdrawal_id), *rows]

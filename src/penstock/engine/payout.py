@@ -212,11 +212,20 @@ def _decide_replacement(snapshot: Snapshot, command: Plan | PlanFiller, moment: 
 
 
 def decide_unplan(snapshot: Snapshot, command: Unplan, moment: Moment, rules: Rules) -> Decision:
-    """Take a never signed attempt back: free nonce and gas, reject the withdrawal, give the money back."""
+    """Take a never signed attempt back: free nonce and gas, reject the withdrawal, give the money back.
+
+    Of a replacement only the attempt itself is dropped: the one it would have replaced goes on.
+    Raises Refused(NOT_NOW) for an attempt that was signed, and for one whose withdrawal is quarantined.
+    """
     leased_lane(snapshot, command.lane, moment.now_ms)
     attempt = snapshot.get(AttemptRow, command.attempt_id)
-    if attempt is None or attempt.state != AttemptState.PLANNED or attempt.replaces is not None:
+    if attempt is None or attempt.state != AttemptState.PLANNED:
         raise Refused(RefusalCode.NOT_NOW, attempt=command.attempt_id)
+    if attempt.replaces is not None:
+        return Decision([msgspec.structs.replace(attempt, state=AttemptState.DROPPED)], None)
+    withdrawal = _withdrawal_of(snapshot, attempt)
+    if withdrawal is not None and withdrawal.state is not State.PLANNED:
+        raise Refused(RefusalCode.NOT_NOW, state=withdrawal.state.value)
     row = snapshot.get(NonceRow, attempt.network, attempt.sender, attempt.nonce)
     assert row is not None
     native = rules.catalogue.networks[attempt.network].native
@@ -262,11 +271,14 @@ def decide_signed(snapshot: Snapshot, command: RecordSigned, moment: Moment) -> 
     """Store the signed bytes. Repeating it with the same bytes writes nothing; with others it is a bug."""
     leased_lane(snapshot, command.lane, moment.now_ms)
     attempt = snapshot.get(AttemptRow, command.attempt_id)
-    if attempt is None or attempt.state == AttemptState.DROPPED:
+    if attempt is None:
         raise Refused(RefusalCode.NOT_NOW, attempt=command.attempt_id)
     if attempt.raw is not None:
         assert (attempt.raw, attempt.tx_hash) == (command.raw, command.tx_hash), "signed twice, differently"
         return Decision([], None)
+    if attempt.state != AttemptState.PLANNED:
+        # Dropped, or another transaction with its nonce is final: these bytes must never be sent.
+        raise Refused(RefusalCode.NOT_NOW, attempt=command.attempt_id)
     signed = msgspec.structs.replace(
         attempt, state=AttemptState.SIGNED, raw=command.raw, tx_hash=command.tx_hash, signed_ms=moment.now_ms
     )

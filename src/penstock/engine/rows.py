@@ -16,7 +16,7 @@ from penstock.core.states import State
 from penstock.core.time import UnixMs
 
 
-class Row(msgspec.Struct, frozen=True, gc=False):
+class Row(msgspec.Struct, frozen=True, gc=False, tag=True):
     """Base of all rows."""
 
     TABLE: ClassVar[str]
@@ -237,7 +237,7 @@ class HistoryRow(Row, frozen=True, gc=False):
 
 
 class OutboxRow(Row, frozen=True, gc=False):
-    """One event for the outside per state change, numbered per withdrawal. delivered_ms None: still to send."""
+    """One event for the outside per state change, numbered per withdrawal. delivered_ms None: not sent."""
 
     TABLE = "outbox"
     KEY = ("withdrawal_id", "sequence")

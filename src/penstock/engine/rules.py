@@ -12,6 +12,9 @@ from penstock.engine.rows import Row
 HOUSE_ACCOUNT = 0
 """The account whose balances are our own: the gas float of each network, in the wallet "gas/<network>"."""
 
+TRANSFER_REFERENCE = "transfer/"
+"""What the reference of a deposit begins with that a transfer made; no deposit from outside may use it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -21,7 +22,8 @@ from penstock.core.views import KeyView
 from penstock.server.keys import KeyDirectory
 from penstock.server.rate import NS_PER_S, GcraLimiter, WindowLimiter, client_scope
 from penstock.server.refused import RefusedRequests
-from penstock.store.store import Store
+from penstock.server.repeats import Outcome, Repeats, RequestKey
+from penstock.store.store import AsyncStore
 from penstock.venues.venue import Ask, Headers, Reply, Request, Route, Scope, Usage, Venue
 
 Scope_ = MutableMapping[str, Any]
@@ -31,7 +33,9 @@ AsgiApp = Callable[[Scope_, Receive, Send], Awaitable[None]]
 
 READER_THREADS = 2
 ABUSE_FACTOR = 20
-"""A caller refused this many times a window's limit, in one window, is told so in the venue's harsher words."""
+"""A caller refused this many times a window's limit, in one window, is told in the venue's harsher words."""
+CLAIMED_CHARACTERS_MAX = 128
+"""Of a key id that failed authentication, this much is counted by; the sender chose how long it is."""
 
 _log = structlog.get_logger(__name__)
 
@@ -48,27 +52,36 @@ class Served:
 class Gate:
     """Serves the venues' routes. Anything else is answered in the form of the venue whose paths it resembles.
 
-    failed_auth_per_minute: failed authentications from one source before it is turned away unheard; None: never.
-    A valid signature is never turned away for failures that others made under the same key.
+    failed_auth_per_minute: failed authentications from one source, and apart from that under one key id,
+    before further ones are answered in the venue's harsher words; None: never. Only failures are: a valid
+    signature is never turned away for what others tried from its address or under its key id.
     """
 
     def __init__(
-        self, venues: Iterable[Venue], store: Store, clock: Clock, failed_auth_per_minute: int | None = None
+        self,
+        venues: Iterable[Venue],
+        store: AsyncStore,
+        clock: Clock,
+        failed_auth_per_minute: int | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._keys = KeyDirectory(store, clock)
         self._refused = RefusedRequests()
+        self._repeats = Repeats()
         self._readers = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="reader")
         self._routes: dict[bytes, dict[str, Served]] = {}
         self._by_first_segment: dict[bytes, Venue] = {}
         self._fallback: Venue | None = None
         for venue in venues:
             self._add(venue)
-        self._failures = None
+        self._failures: tuple[GcraLimiter, GcraLimiter] | None = None
         if failed_auth_per_minute is not None:
-            period_ns = 60 * NS_PER_S
-            self._failures = GcraLimiter(failed_auth_per_minute, period_ns, burst=failed_auth_per_minute)
+            count, period_ns = failed_auth_per_minute, 60 * NS_PER_S
+            self._failures = (
+                GcraLimiter(count, period_ns, burst=count),
+                GcraLimiter(count, period_ns, burst=count),
+            )
 
     def _add(self, venue: Venue) -> None:
         self._fallback = self._fallback or venue
@@ -122,21 +135,31 @@ class Gate:
         )
         try:
             return await self._serve(served, request)
-        except Exception:
-            # The boundary: whatever went wrong, the caller must hear that the outcome is unknown, never "failed".
+        except Exception:  # noqa: BLE001 - logged
+            # The boundary: whatever went wrong, the caller hears that the outcome is unknown, never "failed".
             _log.exception("request failed", path=request.path)
             return served.venue.in_doubt(), ()
 
     async def _serve(self, served: Served, request: Request) -> tuple[Reply, Headers]:
         venue, route = served.venue, served.route
-        now_ns = self._clock.monotonic_ms() * 1_000_000
+        now_ms = self._clock.monotonic_ms()
+        now_ns = now_ms * 1_000_000
         source = client_scope(request.client_ip)
         who = venue.authenticate(request, route, self._keys.look_up)
         if isinstance(who, Reply):
-            blocked = self._failures is not None and self._failures.take(source, now_ns) > 0
-            return (venue.rate_limited(abusive=True) if blocked else who), venue.limit_headers(Usage(0, route.limit))
+            blocked = self._count_failure(source, venue.claimed_key(request), now_ns)
+            headers = venue.limit_headers(Usage(0, route.limit))
+            return (venue.rate_limited(abusive=True) if blocked else who), headers
         point("intake.authenticated")
-        use = served.limiter.take(source if route.limit.scope is Scope.IP else _counted(who, source), now_ns)
+        counted = source if route.limit.scope is Scope.IP else _counted(who, source)
+        key = None
+        if who is not None and (repeat := venue.repeat_key(request, route)) is not None:
+            key = (who.account_id, venue.name, repeat)
+            before = self._repeats.accepted(key) or await self._repeats.join(key)
+            if before is not None:
+                headers = venue.limit_headers(Usage(served.limiter.used(counted, now_ns), route.limit))
+                return _said_again(venue, before), headers
+        use = served.limiter.take(counted, now_ns)
         headers = venue.limit_headers(Usage(use.used, route.limit))
         if not use.allowed:
             return venue.rate_limited(abusive=use.over_by > ABUSE_FACTOR * use.limit), headers
@@ -145,28 +168,60 @@ class Gate:
             if isinstance(asked, Reply):
                 return asked, headers
             point("intake.command_read")
-            return asked.write(await self._ask(asked)), headers
-        except Refused as refused:
-            return venue.refuse(refused), headers
-        except Unavailable:
-            return venue.unavailable(), headers
-        except InDoubt:
-            return venue.in_doubt(), headers
+            return await self._ask(asked, key, now_ms), headers
+        except (Refused, Unavailable, InDoubt) as error:
+            return _failed(venue, error), headers
 
-    async def _ask(self, asked: Ask) -> object:
+    def _count_failure(self, source: str, claimed: str | None, now_ns: int) -> bool:
+        """Whether a failed authentication is one too many, from its source or under the key id it names."""
+        if self._failures is None:
+            return False
+        by_source, by_key = self._failures
+        blocked = by_source.take(source, now_ns) > 0
+        if claimed is not None:
+            blocked = by_key.take(claimed[:CLAIMED_CHARACTERS_MAX], now_ns) > 0 or blocked
+        return blocked
+
+    async def _ask(self, asked: Ask, key: RequestKey | None, now_ms: int) -> Reply:
         question = asked.question
         if not isinstance(question, Withdraw | Transfer):
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._readers, self._store.ask, question)
+            return asked.write(await loop.run_in_executor(self._readers, self._store.ask, question))
         before = self._refused.recall(question)
         if before is not None:
             raise before
         point("intake.queued")
+        if key is None:
+            return asked.write(await self._store.execute(question))
+        outcome: Outcome = InDoubt("the first of these requests was given up")
+        self._repeats.begin(key)
         try:
-            return await self._store.execute(question)
+            outcome = partial(asked.write, await self._store.execute(question))
         except Refused as refused:
-            self._refused.remember(question, refused, self._clock.monotonic_ms())
+            self._refused.remember(question, refused, now_ms)
+            outcome = refused
             raise
+        except (Unavailable, InDoubt) as error:
+            outcome = error
+            raise
+        finally:
+            self._repeats.finish(key, outcome, now_ms)
+        return outcome()
+
+
+def _said_again(venue: Venue, outcome: Outcome) -> Reply:
+    return _failed(venue, outcome) if isinstance(outcome, Exception) else outcome()
+
+
+def _failed(venue: Venue, error: Exception) -> Reply:
+    """What is neither a refusal nor known to have done nothing is in doubt."""
+    match error:
+        case Refused():
+            return venue.refuse(error)
+        case Unavailable():
+            return venue.unavailable()
+        case _:
+            return venue.in_doubt()
 
 
 def _counted(who: KeyView | None, source: str) -> str:

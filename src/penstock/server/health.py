@@ -1,4 +1,4 @@
-"""The health answer: whether the process is alive and its database can be read. No token, so nothing secret."""
+"""The health answer: the process is alive, its database can be read. Asked without a token: no secrets."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ NetworkHealth = Literal["sending", "stopped", "quarantined"]
 class Health(msgspec.Struct, frozen=True):
     """status "ok": requests are taken and the database answers. up_ms: since the service started.
 
-    sending: "stopped" while the operator stopped all of it. networks: the same for each, or "quarantined" while a
-    sender of it waits for the operator. Neither makes the process unhealthy: withdrawals are still taken in.
+    sending: "stopped" while the operator stopped all of it. networks: the same for each, or "quarantined"
+    while a sender of it waits for the operator. Neither is ill health: withdrawals are still taken in.
     """
 
     status: Literal["ok", "failing"]
@@ -45,11 +45,13 @@ def health_reply(reader: Reader, catalogue: Catalogue, clock: Clock, started_mon
         controls = [reader.row(ControlRow, name) for name in _names(catalogue)]
         stopped = {control.name for control in controls if control is not None and control.stopped}
         quarantined = {lane.network for lane in reader.rows(LaneRow) if lane.quarantine}
-    except Exception:
+    except Exception:  # noqa: BLE001 - see below
         # A probe is a boundary: whatever keeps the database from being read is the answer, and is logged.
         _log.exception("health: the database cannot be read")
         return Reply(503, _HEADERS, msgspec.json.encode(Health("failing", now_ms, up_ms, "unreadable")))
-    networks = {code: _network_health(code, stopped, quarantined) for code in catalogue.networks}
+    networks: dict[str, NetworkHealth] = {
+        code: _network_health(code, stopped, quarantined) for code in catalogue.networks
+    }
     sending = "stopped" if SENDING in stopped else "sending"
     health = Health("ok", now_ms, up_ms, "ok", sending, networks)
     return Reply(200, _HEADERS, msgspec.json.encode(health))

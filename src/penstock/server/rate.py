@@ -152,6 +152,11 @@ class WindowLimiter:
             return WindowUse(True, count, limit, self.window_s, 0)  # noqa: FBT003 - a struct's first field
         return WindowUse(False, limit, limit, self.window_s, count - limit)  # noqa: FBT003 - as above
 
+    def used(self, key: Hashable, now_ns: int) -> int:
+        """Requests of `key` let through in its window so far; counts nothing."""
+        window = self._recent.get(key) or self._older.get(key)
+        return 0 if window is None or now_ns >= window[0] else min(window[1], self.limit)
+
     def _rotate(self, now_ns: int) -> None:
         self._older = self._recent
         self._recent = {}

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from penstock.chains.addresses import check_address
 from penstock.chains.chain import Chain
 from penstock.chains.evm.chain import EvmChain, EvmSettings
 from penstock.chains.evm.rpc import NodeRpc
 from penstock.chains.simulated.chain import SimulatedChain, contracts_of
 from penstock.chains.simulated.node import SimulatedNode
 from penstock.config import EvmNetwork, NetworkSettings, Settings, SimulatedNetwork
-from penstock.core.catalogue import Catalogue, Network
+from penstock.core.catalogue import Catalogue
 from penstock.core.ids import TimeOrderedIds
 from penstock.core.points import point
 from penstock.core.time import SystemClock
 from penstock.engine.rules import Rules
-from penstock.server.admin import admin_app
-from penstock.server.app import make_app
-from penstock.server.gate import Gate
-from penstock.service.http import make_server, run_server
-from penstock.service.process import SEND_BEFORE_STORE
+from penstock.process import SEND_BEFORE_STORE, settle_memory
+from penstock.server.front import FrontConfig
+from penstock.service.front_keeper import FrontKeeper
 from penstock.service.signer_keeper import SignerKeeper
 from penstock.store.sqlite.store import DATABASE_NAME, SqliteStore
-from penstock.venues.bitmart import Bitmart
 from penstock.workers.chain_worker import ChainWorker
 from penstock.workers.lane import Lane, Pace
 
@@ -48,17 +46,6 @@ class Service:
         point("start.signer_started")
         self.nodes: dict[str, SimulatedNode] = {}
         self.chains = {network.code: self._chain(network) for network in settings.networks}
-        self._forbidden = {network.code: self._never_paid(network) for network in settings.networks}
-        self.gate: Gate | None = None
-
-    def _never_paid(self, network: NetworkSettings) -> frozenset[str]:
-        """Our own wallets and every token contract of the network."""
-        contracts = contracts_of(self.catalogue, network.code)
-        return frozenset({*self.senders.values(), *contracts})
-
-    def check_address(self, network: Network, address: str, memo: str) -> str:
-        """The canonical text of an address that may be paid; raises Refused as chains/addresses.py does."""
-        return check_address(network, address, memo, self._forbidden[network.code])
 
     def _chain(self, network: NetworkSettings) -> Chain:
         known = network.network()
@@ -118,21 +105,28 @@ class Service:
         return [ChainWorker(group, interval_s) for group in groups]
 
     def serve(self, on_ready: Callable[[str], None]) -> None:
-        """Answer requests and pay until SIGTERM or SIGINT. on_ready: called with the base URL once it answers."""
-        venue = Bitmart(self.catalogue, self.check_address, lambda: str(uuid.uuid4()))
-        gate = Gate([venue], self.store, self.clock, self.settings.failed_auth_per_minute)
-        token = self.settings.admin_token.read()
-        admin = admin_app(self.store, self.catalogue, self.rules.policy, token, self.check_address, self.clock)
-        server = make_server(make_app(gate, admin), gate, self.settings.host, self.settings.port)
+        """Answer requests and pay until SIGTERM or SIGINT. on_ready: called with the base URL once it answers.
+
+        Raises Unavailable when the port cannot be had or the front process does not start.
+        """
+        stopping = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopping.set())
+        front = FrontKeeper(self.store, self.settings.host, self.settings.port)
+        config = FrontConfig(self.settings, str(self.state / DATABASE_NAME), self.senders, -1, -1, -1)
         workers = self.workers()
-        for worker in workers:
-            worker.start()
         try:
-            run_server(server, on_ready)
+            front.start(config)
+            for worker in workers:
+                worker.start()
+            settle_memory()
+            on_ready(front.base_url)
+            front.run_until(stopping, config)
         finally:
+            front.stop()
+            front.close()
             for worker in workers:
                 worker.stop()
-            gate.close()
 
     def close(self) -> None:
         """Finish what is queued; keep everything stored."""

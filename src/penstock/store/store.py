@@ -11,19 +11,15 @@ from penstock.core.views import KeyView
 from penstock.store.reader import Reader
 
 
-class Store(Protocol):
-    """Takes commands, answers after the commit that holds their effect is durable.
+class AsyncStore(Protocol):
+    """What a server needs of a store, in the same process or over a link.
 
-    A command's future gets the decision's answer, or raises Refused (nothing written), Unavailable (nothing
-    written, try again), InDoubt (unknown: ask by id), or whatever bug the decision met (nothing written).
+    An executed command gives the decision's answer, or raises Refused (nothing written), Unavailable (nothing
+    written, try again), InDoubt (unknown: ask by id).
     """
 
-    def submit(self, command: Command) -> Future[object]:
-        """Queue a command from any thread. Raises Unavailable when the queue is full."""
-        ...
-
     async def execute(self, command: Command) -> object:
-        """The same from an event loop, cheaper for many at once."""
+        """Have a command decided; returns once its effect is durable."""
         ...
 
     def reader(self) -> Reader:
@@ -36,11 +32,21 @@ class Store(Protocol):
 
     @property
     def keys_generation(self) -> int:
-        """Changes whenever this process commits a change to a key or an account."""
+        """Changes whenever a change to a key or an account was committed through this store."""
         ...
 
     def find_key(self, key_id: str) -> KeyView | None:
         """An API key by its id, blocking for one indexed read."""
+        ...
+
+
+class Store(AsyncStore, Protocol):
+    """A store with its writer in this process; commands may come from any thread."""
+
+    def submit(self, command: Command) -> Future[object]:
+        """Queue a command. Raises Unavailable when the queue is full. The future raises what `execute` raises, or
+        whatever bug the decision met (nothing written then).
+        """
         ...
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from penstock.core.states import FINAL_STATES, State
+from penstock.engine.ledger import gas_wallet
 from penstock.engine.rows import (
     AttemptRow,
     BalanceRow,
@@ -19,6 +20,7 @@ from penstock.engine.rows import (
     RequestRow,
     WithdrawalRow,
 )
+from penstock.engine.rules import HOUSE_ACCOUNT
 from penstock.engine.transitions import TRANSITIONS
 from penstock.store.reader import Reader
 
@@ -56,11 +58,16 @@ def verify(reader: Reader) -> Report:
     Run it while no writer is at work, or expect a snapshot per table only.
     """
     report = Report()
-    kinds = _check_journal(reader, report)
-    states = _check_withdrawals(reader, report, kinds)
-    _check_traces(reader, report, states)
-    _check_nonces(reader, report, states)
-    _check_requests(reader, report, states)
+    try:
+        kinds = _check_journal(reader, report)
+        rows = _check_withdrawals(reader, report, kinds)
+        _check_holds(reader, report, rows)
+        _check_traces(reader, report, rows)
+        _check_nonces(reader, report, rows)
+        _check_attempts(reader, report, rows)
+        _check_requests(reader, report, rows)
+    except (ValueError, TypeError) as error:
+        report.violated(f"a row cannot be read, the checks after it were not made: {error}")
     return report
 
 
@@ -146,6 +153,27 @@ def _check_withdrawals(
     return rows
 
 
+def _check_holds(reader: Reader, report: Report, rows: dict[int, WithdrawalRow]) -> None:
+    """What is held of each balance is what open withdrawals and unsettled network fees hold, no more."""
+    due: dict[tuple[int, str, str], int] = defaultdict(int)
+    for row in rows.values():
+        if row.state not in FINAL_STATES:
+            due[(row.account_id, row.asset, row.wallet)] += row.amount
+    fees: dict[str, int] = defaultdict(int)
+    for nonce in reader.rows(NonceRow):
+        fees[gas_wallet(nonce.network)] += nonce.fee_held
+    for balance in reader.rows(BalanceRow):
+        if balance.account_id == HOUSE_ACCOUNT:
+            expected = fees.pop(balance.wallet, 0)
+        else:
+            expected = due.pop(balance.key, 0)
+        if balance.held != expected:
+            report.violated(f"balance {balance.key} holds {balance.held}, for open payments of {expected}")
+    for key, units in [*due.items(), *fees.items()]:
+        if units:
+            report.violated(f"{units} are held for open payments, but there is no balance {key}")
+
+
 def _check_traces(reader: Reader, report: Report, rows: dict[int, WithdrawalRow]) -> None:
     """History is gapless, legal, ends in the present state, and has one event per step."""
     last: dict[int, tuple[int, str]] = {}
@@ -154,8 +182,8 @@ def _check_traces(reader: Reader, report: Report, rows: dict[int, WithdrawalRow]
         legal = step.state_after in {after.value for after in TRANSITIONS[State(state)]} if state else True
         if step.sequence != sequence + 1 or step.state_before != state or not legal:
             report.violated(
-                f"withdrawal {step.withdrawal_id}: step {step.sequence} goes {step.state_before} -> {step.state_after} "
-                f"after step {sequence} in {state or 'nothing'}"
+                f"withdrawal {step.withdrawal_id}: step {step.sequence} goes {step.state_before} -> "
+                f"{step.state_after} after step {sequence} in {state or 'nothing'}"
             )
         last[step.withdrawal_id] = (step.sequence, step.state_after)
     events: dict[int, int] = defaultdict(int)
@@ -174,9 +202,7 @@ def _check_traces(reader: Reader, report: Report, rows: dict[int, WithdrawalRow]
 
 
 def _check_nonces(reader: Reader, report: Report, rows: dict[int, WithdrawalRow]) -> None:
-    """A nonce serves one withdrawal, a withdrawal one live nonce; only attempts that were signed have
-    bytes.
-    """
+    """A nonce is free or taken; a withdrawal has one nonce at the most."""
     live: dict[int, int] = defaultdict(int)
     for nonce in reader.rows(NonceRow):
         if nonce.withdrawal_id is not None:
@@ -184,8 +210,14 @@ def _check_nonces(reader: Reader, report: Report, rows: dict[int, WithdrawalRow]
         if nonce.free and (nonce.withdrawal_id is not None or nonce.fee_held):
             report.violated(f"nonce {nonce.network}/{nonce.nonce} is free and taken at once")
     for withdrawal_id, count in live.items():
+        if withdrawal_id not in rows:
+            report.violated(f"a nonce is for withdrawal {withdrawal_id}, which does not exist")
         if count > 1:
             report.violated(f"withdrawal {withdrawal_id} has {count} nonces: it could be paid {count} times")
+
+
+def _check_attempts(reader: Reader, report: Report, rows: dict[int, WithdrawalRow]) -> None:
+    """Only signed attempts have bytes; those at one nonce are for one withdrawal."""
     attempts = 0
     users: dict[tuple[str, str, int], set[int | None]] = defaultdict(set)
     for attempt in reader.rows(AttemptRow):

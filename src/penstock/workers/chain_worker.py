@@ -10,8 +10,8 @@ from penstock.chains.chain import NodeLied
 from penstock.core.commands import Quarantine
 from penstock.core.points import point
 from penstock.core.refusals import InDoubt, RefusalCode, Refused, Unavailable
-from penstock.core.states import AttemptState
-from penstock.engine.rows import AttemptRow, LaneRow
+from penstock.core.states import AttemptState, State
+from penstock.engine.rows import AttemptRow, LaneRow, WithdrawalRow
 from penstock.workers.lane import Lane
 from penstock.workers.planning import plan_waiting
 from penstock.workers.sending import send_signed, sign_planned
@@ -31,8 +31,15 @@ def make_pass(lane: Lane) -> None:
     point("worker.lane_claimed")
     if not row.quarantine and _is_overtaken(lane, row):
         return
-    _finish(lane)
+    cut: Unavailable | None = None
+    try:
+        _finish(lane)
+    except Unavailable as error:
+        # A node or signer that takes nothing new must not keep us from seeing what became of the rest.
+        cut = error
     watch(lane)
+    if cut is not None:
+        raise cut
     if lane.may_send():
         row = lane.claim()
         planned = plan_waiting(lane, row)
@@ -55,21 +62,30 @@ def _is_overtaken(lane: Lane, row: LaneRow) -> bool:
 
 
 def _finish(lane: Lane) -> None:
-    """Sign what is planned and send what is signed, after a crash just as in normal running."""
+    """Send what is signed and sign what is planned, after a crash just as in normal running."""
     if not lane.may_send():
         return
-    attempts = lane.store.reader().open_attempts(lane.network, lane.sender)
-    planned = [attempt for attempt in attempts if attempt.state == AttemptState.PLANNED]
+    send_signed(lane, _waiting(lane, AttemptState.SIGNED))
+    planned = _waiting(lane, AttemptState.PLANNED)
     if planned:
         sign_planned(lane, planned)
-        if not lane.may_send():
-            return
-        attempts = lane.store.reader().open_attempts(lane.network, lane.sender)
-    send_signed(lane, [attempt for attempt in attempts if _is_to_send(attempt)])
+        if lane.may_send():
+            send_signed(lane, _waiting(lane, AttemptState.SIGNED))
 
 
-def _is_to_send(attempt: AttemptRow) -> bool:
-    return attempt.state == AttemptState.SIGNED
+def _waiting(lane: Lane, state: AttemptState) -> list[AttemptRow]:
+    """Open attempts in `state`, lowest nonce first, without those whose withdrawal is set aside."""
+    reader = lane.store.reader()
+    found: list[AttemptRow] = []
+    for attempt in reader.open_attempts(lane.network, lane.sender):
+        if attempt.state != state:
+            continue
+        if attempt.withdrawal_id is not None:
+            withdrawal = reader.row(WithdrawalRow, attempt.withdrawal_id)
+            if withdrawal is None or withdrawal.state is State.QUARANTINED:
+                continue
+        found.append(attempt)
+    return found
 
 
 class ChainWorker:
@@ -91,7 +107,8 @@ class ChainWorker:
     def stop(self) -> None:
         """Finish the pass under way, then end."""
         self._stop.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def _work(self) -> None:
         while not self._stop.wait(self._interval_s):
@@ -104,15 +121,20 @@ class ChainWorker:
 def run_pass(lane: Lane) -> None:
     """One pass with its errors owned: nothing of them is lost, the next pass starts from what is stored."""
     try:
-        make_pass(lane)
+        _make_pass_or_quarantine(lane)
     except (Unavailable, InDoubt) as error:
         _log.warning("pass cut short", network=lane.network, reason=str(error))
-    except NodeLied as error:
-        _log.error("the node lied; lane quarantined", network=lane.network, reason=str(error))
-        lane.store.submit(Quarantine(lane.network, lane.sender, f"node lied: {error}"))
     except Refused as refused:
         level = _log.info if refused.code is RefusalCode.NOT_NOW else _log.warning
         level("pass refused", network=lane.network, reason=str(refused))
-    except Exception:
+    except Exception:  # noqa: BLE001 - the boundary of the loop
         # A bug must not end the thread that every other payment depends on.
         _log.exception("pass failed", network=lane.network)
+
+
+def _make_pass_or_quarantine(lane: Lane) -> None:
+    try:
+        make_pass(lane)
+    except NodeLied as error:
+        _log.error("the node lied; lane quarantined", network=lane.network, reason=str(error))
+        lane.run(Quarantine(lane.network, lane.sender, f"node lied: {error}"))

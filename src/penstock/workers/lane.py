@@ -74,9 +74,9 @@ class Lane:
     unsafe_send_before_store: bool = False
     held: LaneRow | None = None
     sent_at_ms: dict[int, int] = field(default_factory=dict[int, int])
-    """When each attempt's bytes were last offered by this process; only spares a busy node, never decides
-    anything.
-    """
+    """When this process last offered each attempt's bytes. Only spares a busy node, decides nothing."""
+    bump_tried_at_ms: dict[int, int] = field(default_factory=dict[int, int])
+    """When this process last tried to raise the fee at each nonce; spares signer and database likewise."""
 
     @property
     def step(self) -> LaneStep:

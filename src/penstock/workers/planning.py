@@ -8,8 +8,9 @@ from penstock.chains.chain import Payout, PayoutImpossible
 from penstock.core.commands import Command, Plan, PlanFiller, Reject
 from penstock.core.intents import Intent, encode_intent
 from penstock.core.points import point
-from penstock.core.refusals import RefusalCode, Refused
-from penstock.engine.rows import AttemptRow, LaneRow, NonceRow, WithdrawalRow
+from penstock.core.refusals import RefusalCode, Refused, Unavailable
+from penstock.core.states import State
+from penstock.engine.rows import AttemptRow, LaneRow, WithdrawalRow
 from penstock.workers.lane import Lane
 
 _log = structlog.get_logger(__name__)
@@ -23,6 +24,9 @@ FINAL_REFUSALS = frozenset(
     }
 )
 """What a withdrawal is rejected for when it is found at planning; anything else waits."""
+
+MISSES_MAX = 3
+"""How many payouts in a row may find the node unable before a pass stops asking."""
 
 
 def payout_of(lane: Lane, withdrawal: WithdrawalRow) -> Payout:
@@ -42,22 +46,25 @@ def plan_waiting(lane: Lane, row: LaneRow) -> list[AttemptRow]:
     open_nonces = reader.open_nonces(lane.network, lane.sender)
     room = lane.pace.in_flight_max - sum(1 for nonce in open_nonces if not nonce.free)
     waiting = reader.to_plan(lane.network, room) if room > 0 else []
-    if not waiting:
-        return _fill_gaps(lane, open_nonces)
-    point("worker.work_found")
-    free = [nonce.nonce for nonce in open_nonces if nonce.free]
-    commands = _plans(lane, _affordable(lane, waiting), free, row.next_nonce)
-    point("worker.plan_queued")
-    outcomes = lane.run_all([*commands])
-    point("worker.planned")
-    return _planned(lane, commands, outcomes)
+    planned: list[AttemptRow] = []
+    if waiting:
+        point("worker.work_found")
+        free = [nonce.nonce for nonce in open_nonces if nonce.free]
+        commands = _plans(lane, _affordable(lane, waiting), free, row.next_nonce)
+        point("worker.plan_queued")
+        outcomes = lane.run_all([*commands])
+        point("worker.planned")
+        planned = _planned(lane, commands, outcomes)
+    return planned + _fill_gaps(lane)
 
 
 def _plans(lane: Lane, waiting: list[WithdrawalRow], free: list[int], next_nonce: int) -> list[Plan]:
+    """Raises Unavailable only where not one intent could be built."""
     commands: list[Plan] = []
+    misses: list[Unavailable] = []
     for withdrawal in waiting:
         # Freed nonces first: everything above a gap waits for it.
-        nonce = free.pop(0) if free else next_nonce
+        nonce = free[0] if free else next_nonce
         point("worker.nonce_chosen")
         try:
             intent = lane.chain.intent(lane.sender, nonce, payout_of(lane, withdrawal))
@@ -65,14 +72,25 @@ def _plans(lane: Lane, waiting: list[WithdrawalRow], free: list[int], next_nonce
             _log.warning("payout impossible", withdrawal=withdrawal.withdrawal_id, reason=str(error))
             lane.run(Reject(withdrawal.withdrawal_id, f"payout impossible: {error}"[:200]))
             continue
+        except Unavailable as error:
+            # One payout that cannot be built now (too little of the coin, say) must not hold up all others.
+            misses.append(error)
+            _log.warning("no intent yet", withdrawal=withdrawal.withdrawal_id, reason=str(error))
+            if len(misses) == MISSES_MAX:
+                break
+            continue
         point("worker.intent_built")
-        if nonce == next_nonce:
+        if free:
+            free.pop(0)
+        else:
             next_nonce += 1
         commands.append(
             Plan(
                 lane.step, withdrawal.withdrawal_id, nonce, _text(intent), fee_ceiling=_ceiling(lane, intent)
             )
         )
+    if misses and not commands:
+        raise misses[0]
     return commands
 
 
@@ -85,6 +103,9 @@ def _affordable(lane: Lane, waiting: list[WithdrawalRow]) -> list[WithdrawalRow]
         if attempt.withdrawal_id is not None and attempt.replaces is None:
             withdrawal = lane.store.reader().row(WithdrawalRow, attempt.withdrawal_id)
             assert withdrawal is not None
+            if withdrawal.state is State.MINED:
+                # The node's balance has it already. A reorganisation may make us wrong; a send then waits.
+                continue
             payout = payout_of(lane, withdrawal)
             left.setdefault(payout.contract, lane.chain.balance(lane.sender, payout.contract))
             left[payout.contract] -= payout.units
@@ -119,8 +140,9 @@ def _planned(lane: Lane, commands: list[Plan], outcomes: list[object]) -> list[A
     return planned
 
 
-def _fill_gaps(lane: Lane, open_nonces: list[NonceRow]) -> list[AttemptRow]:
+def _fill_gaps(lane: Lane) -> list[AttemptRow]:
     """Use up freed nonces below one that waits: nothing above a gap can ever be mined."""
+    open_nonces = lane.store.reader().open_nonces(lane.network, lane.sender)
     taken = [nonce.nonce for nonce in open_nonces if not nonce.free]
     commands: list[Command] = []
     for nonce in open_nonces:
@@ -129,7 +151,15 @@ def _fill_gaps(lane: Lane, open_nonces: list[NonceRow]) -> list[AttemptRow]:
             commands.append(
                 PlanFiller(lane.step, nonce.nonce, _text(intent), fee_ceiling=_ceiling(lane, intent))
             )
-    return [outcome for outcome in lane.run_all(commands) if isinstance(outcome, AttemptRow)]
+    if not commands:
+        return []
+    planned: list[AttemptRow] = []
+    for outcome in lane.run_all(commands):
+        if isinstance(outcome, AttemptRow):
+            planned.append(outcome)
+        else:
+            _log.warning("gap not filled", network=lane.network, reason=str(outcome))
+    return planned
 
 
 def plan_bump(lane: Lane, attempt: AttemptRow, intent: Intent) -> AttemptRow | None:

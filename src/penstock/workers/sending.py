@@ -37,7 +37,9 @@ def sign_planned(lane: Lane, planned: list[AttemptRow]) -> None:
             continue
         signed = _sign(lane, attempt)
         if signed is None:
-            continue
+            if lane.may_send():
+                continue
+            break
         point("bump.signed" if attempt.replaces else "worker.bytes_checked")
         if lane.unsafe_send_before_store:
             lane.chain.send(signed.raw)
@@ -56,9 +58,7 @@ def _store_signed(lane: Lane, commands: list[Command]) -> None:
 
 
 def no_longer_payable(lane: Lane, attempt: AttemptRow) -> str:
-    """Why a planned attempt must not be signed any more, or "": its account or its book entry changed
-    since.
-    """
+    """Why a planned attempt must not be signed any more, or "": its account or book entry changed since."""
     if attempt.withdrawal_id is None:
         return ""
     reader = lane.store.reader()
@@ -91,12 +91,11 @@ def _sign(lane: Lane, attempt: AttemptRow) -> SignedBytes | None:
 
 def _refused(lane: Lane, attempt: AttemptRow, refused: SignerRefused) -> None:
     _log.error("signer refused", network=lane.network, attempt=attempt.attempt_id, reason=str(refused))
-    if refused.reason is Reason.NONCE_TAKEN:
-        # The signer remembers another payment for this nonce: our database is not the one it worked with
-        # last.
-        reason = f"signer knows another payment for nonce {attempt.nonce}"
+    if refused.reason is Reason.NONCE_TAKEN or (refused.signed_before and attempt.replaces is None):
+        # The signer remembers what we do not: our database is not the one it worked with last.
+        reason = f"signer knows another transaction for nonce {attempt.nonce}"
         lane.run(Quarantine(lane.network, lane.sender, reason, attempt.withdrawal_id))
-    elif attempt.replaces is None:
+    else:
         lane.run(Unplan(lane.step, attempt.attempt_id, f"signer refused: {refused.reason.value}"))
 
 
@@ -106,6 +105,8 @@ def send_signed(lane: Lane, attempts: list[AttemptRow]) -> None:
     Sending is idempotent: after a crash or a lost answer the same bytes go out again. Raises Unavailable,
     NodeLied.
     """
+    if not attempts:
+        return
     recorded: list[Command] = []
     try:
         for attempt in attempts:

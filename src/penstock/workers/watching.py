@@ -10,6 +10,7 @@ from penstock.chains.chain import Located, Mined, Missing
 from penstock.core.commands import Quarantine, RecordMined, RecordReorged, Settle
 from penstock.core.intents import decode_intent
 from penstock.core.points import point
+from penstock.core.refusals import Unavailable
 from penstock.core.states import AttemptState, State
 from penstock.engine.rows import AttemptRow, NonceRow, WithdrawalRow
 from penstock.workers.lane import Lane
@@ -33,38 +34,52 @@ def watch(lane: Lane) -> None:
     """
     reader = lane.store.reader()
     by_nonce: dict[int, list[AttemptRow]] = {}
+    bumped: set[int] = set()
     for attempt in reader.open_attempts(lane.network, lane.sender):
         if attempt.raw is not None:
             by_nonce.setdefault(attempt.nonce, []).append(attempt)
+        elif attempt.replaces is not None:
+            bumped.add(attempt.nonce)
     if not by_nonce:
         return
     final_nonce = lane.chain.final_nonce(lane.sender)
+    unsent: Unavailable | None = None
     for nonce in reader.open_nonces(lane.network, lane.sender):
         attempts = by_nonce.get(nonce.nonce)
-        if attempts:
-            _watch_nonce(lane, nonce, attempts, final_nonce)
+        seen = _watch_nonce(lane, nonce, attempts, final_nonce) if attempts else []
+        if seen and lane.may_send():
+            try:
+                _push(lane, seen, may_bump=nonce.nonce not in bumped)
+            except Unavailable as error:
+                # What the node will not take now must not keep us from seeing what it did with the others.
+                unsent = error
+    if unsent is not None:
+        raise unsent
 
 
-def _watch_nonce(lane: Lane, nonce: NonceRow, attempts: list[AttemptRow], final_nonce: int) -> None:
+def _watch_nonce(lane: Lane, nonce: NonceRow, attempts: list[AttemptRow], final_nonce: int) -> list[Sighting]:
+    """Record what the chain shows for a nonce. Returns the sightings when it still waits for a block."""
     seen = [Sighting(attempt, _locate(lane, attempt)) for attempt in attempts]
     point("worker.located")
     mined = next((sighting for sighting in seen if isinstance(sighting.located, Mined)), None)
     if mined is not None:
         _mined(lane, mined.attempt, mined.located)
-        return
+        return []
     withdrawal = None
     if nonce.withdrawal_id is not None:
         withdrawal = lane.store.reader().row(WithdrawalRow, nonce.withdrawal_id)
     if withdrawal is not None and withdrawal.state is State.MINED:
         lane.run(RecordReorged(lane.step, attempts[-1].attempt_id))
+    if withdrawal is not None and withdrawal.state is State.QUARANTINED:
+        # Set aside before, and the operator knows; whatever is to be done with it, a worker does not guess.
+        return []
     if nonce.nonce < final_nonce:
         # Positive proof that a transaction we do not know used our nonce: never guess, stop (a restored
         # backup or a second instance looks just like this).
         reason = f"nonce {nonce.nonce} was used by a transaction that is not ours"
         lane.run(Quarantine(lane.network, lane.sender, reason, nonce.withdrawal_id))
-        return
-    if lane.may_send():
-        _push(lane, seen)
+        return []
+    return seen
 
 
 def _locate(lane: Lane, attempt: AttemptRow) -> Located:
@@ -86,9 +101,12 @@ def _mined(lane: Lane, attempt: AttemptRow, located: Located) -> None:
                 located.paid,
                 located.network_fee,
                 located.reason,
+                located.unmoved,
             )
         )
         point("worker.settled")
+        lane.sent_at_ms.pop(attempt.attempt_id, None)
+        lane.bump_tried_at_ms.pop(attempt.nonce, None)
         return
     point("worker.mined_seen")
     withdrawal = None
@@ -104,23 +122,45 @@ def _mined(lane: Lane, attempt: AttemptRow, located: Located) -> None:
     point("worker.mined_recorded")
 
 
-def _push(lane: Lane, seen: list[Sighting]) -> None:
-    """Send again what the node lost; raise the fee of what waits too long."""
+def _push(lane: Lane, seen: list[Sighting], *, may_bump: bool) -> None:
+    """Send again what the node lost; raise the fee of what waits too long.
+
+    may_bump: no dearer transaction is planned already that only waits for its signature.
+    """
     newest = seen[-1]
     attempt = newest.attempt
     if attempt.state == AttemptState.SIGNED:
         return
-    now_ms = lane.clock.now_ms()
-    waited_ms = now_ms - (attempt.sent_ms or now_ms)
+    refused: Unavailable | None = None
     if isinstance(newest.located, Missing):
         # "Not found" proves nothing. The bytes are the same, so offering them again can pay only once.
         last = lane.sent_at_ms.get(attempt.attempt_id)
-        if last is None or lane.clock.monotonic_ms() - last >= lane.pace.resend_after_ms:
+        if last is not None and lane.clock.monotonic_ms() - last < lane.pace.resend_after_ms:
+            return
+        try:
             send_signed(lane, [attempt])
-        return
-    if waited_ms < lane.pace.bump_after_ms or not _is_next(lane, attempt):
-        return
+        except Unavailable as error:
+            refused = error
+    # A node also forgets, or will not take, what pays too little by now: that too is mended by a higher fee.
+    if may_bump and _is_bump_due(lane, attempt):
+        _bump(lane, attempt)
+    elif refused is not None:
+        raise refused
+
+
+def _is_bump_due(lane: Lane, attempt: AttemptRow) -> bool:
+    now_ms = lane.clock.now_ms()
+    if now_ms - (attempt.sent_ms or now_ms) < lane.pace.bump_after_ms:
+        return False
+    tried = lane.bump_tried_at_ms.get(attempt.nonce)
+    if tried is not None and lane.clock.monotonic_ms() - tried < lane.pace.bump_after_ms:
+        return False
+    return _is_next(lane, attempt)
+
+
+def _bump(lane: Lane, attempt: AttemptRow) -> None:
     point("bump.due")
+    lane.bump_tried_at_ms[attempt.nonce] = lane.clock.monotonic_ms()
     dearer = plan_bump(lane, attempt, decode_intent(attempt.intent))
     if dearer is None:
         return

@@ -248,6 +248,7 @@ class EvmChain:
             paid=not reason,
             network_fee=network_fee,
             reason=reason,
+            unmoved=reason == REVERTED,
         )
 
     def _witnessed(self, tx_hash: str, intent: EvmIntent, reason: str, height: int) -> bool:

@@ -109,6 +109,7 @@ class SimulatedChain:
             paid=receipt.paid and not reason,
             network_fee=receipt.fee,
             reason=reason,
+            unmoved=not receipt.paid,
         )
 
     def _final_height(self, height: int) -> int:

@@ -10,7 +10,7 @@ import msgspec
 import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -25,7 +25,7 @@ from penstock.server.admin.endpoints import Call, CheckAddress, Desk, Endpoint
 from penstock.server.admin.errors import HEADERS, ErrorReply, NotDone, Problem, missing, problem_of
 from penstock.server.admin.openapi import describe
 from penstock.server.rate import NS_PER_S, GcraLimiter, client_scope
-from penstock.store.store import Store
+from penstock.store.store import AsyncStore
 
 ADMIN_PATH = "/admin/v1"
 TOKEN_BYTES_MIN = 16
@@ -39,7 +39,7 @@ _log = structlog.get_logger(__name__)
 
 
 def admin_app(
-    store: Store,
+    store: AsyncStore,
     catalogue: Catalogue,
     policy: Policy,
     token: Secret,
@@ -112,8 +112,6 @@ def _answering(desk: Desk, methods: Mapping[str, Endpoint]) -> Callable[[Request
         try:
             call = await _call(request, endpoint)
             done = await endpoint.carry_out(desk, call)
-        except ClientDisconnect:
-            raise
         except Exception as error:
             known = problem_of(error)
             if known is None:

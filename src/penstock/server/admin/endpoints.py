@@ -20,7 +20,7 @@ from penstock.server.admin.bodies import read_body, read_id, read_query
 from penstock.server.admin.errors import missing
 from penstock.server.admin.schema import Body, NoFields, NoQuery
 from penstock.store.reader import Reader
-from penstock.store.store import Store
+from penstock.store.store import AsyncStore
 
 CheckAddress = Callable[[Network, str, str], str]
 """(network, address, memo) -> canonical address; raises Refused."""
@@ -35,14 +35,14 @@ T = TypeVar("T")
 class Desk:
     """Where the operator's acts are carried out. document: the OpenAPI document, encoded."""
 
-    store: Store
+    store: AsyncStore
     catalogue: Catalogue
     policy: Policy
     check_address: CheckAddress
     document: msgspec.Raw
 
     async def act(self, command: Command, answer: type[R]) -> R:
-        """Carry a command out; effect and audit row are durable on return. Raises as Store.execute."""
+        """Carry a command out; effect and audit row are durable on return. Raises as AsyncStore.execute."""
         row = await self.store.execute(command)
         assert isinstance(row, answer), type(row)
         return row

@@ -69,7 +69,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     code: str
     message: str
     field: str | None = None
-    detail: dict[str, str | int] = {}
+    detail: dict[str, str] = {}
 
 
 class ErrorReply(msgspec.Struct, frozen=True):
@@ -111,10 +111,10 @@ def problem_of(error: Exception) -> tuple[int, Problem, Mapping[str, str]] | Non
             return error.status, error.problem, error.headers
         case Refused():
             status, message = REFUSALS[error.code]
-            detail = dict(error.detail)
+            # As text: an id among them passes 2**53.
+            detail = {name: str(value) for name, value in error.detail.items()}
             field = detail.pop("field", None)
-            named = None if field is None else str(field)
-            return status, Problem(error.code.value, message, named, detail), {}
+            return status, Problem(error.code.value, message, field, detail), {}
         case Unavailable():
             message = "Nothing was done. Send the same request again in a moment."
             return 503, Problem("unavailable", message), {"retry-after": "1"}

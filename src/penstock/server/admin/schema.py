@@ -62,7 +62,8 @@ class NewAccount(Body, frozen=True):
 
 
 class NewKey(Body, frozen=True):
-    """A key to give. key_id, secret and passphrase are made at random where they are left out.
+    """A key to give. key_id, secret and passphrase are made at random where they are left out;
+    permissions are ["read"] then.
 
     passphrase: what BitMart calls memo. allowed_ips: addresses or networks; none means from anywhere.
     """
@@ -71,7 +72,9 @@ class NewKey(Body, frozen=True):
     key_id: KeyId | UnsetType = UNSET
     secret: Credential | UnsetType = UNSET
     passphrase: Annotated[str, Meta(pattern="^[!-~]{0,256}$")] | UnsetType = UNSET
-    permissions: Annotated[list[Literal["read", "withdraw"]], Meta(min_length=1, max_length=2)] = ["read"]
+    permissions: Annotated[list[Literal["read", "withdraw"]], Meta(min_length=1, max_length=2)] = (
+        msgspec.field(default_factory=lambda: ["read"])
+    )
     allowed_ips: Annotated[list[Annotated[str, Meta(max_length=49)]], Meta(max_length=64)] = []
     expires_ms: TimeMs | None = None
 

@@ -56,7 +56,7 @@ class Answers:
         self._rules = rules
         self._clock = clock
 
-    def answer(self, query: Query) -> object:
+    def answer(self, query: Query) -> object:  # noqa: PLR0911 - a table
         """What the query's docstring names. Raises nothing of its own; a database error surfaces."""
         match query:
             case WithdrawalById():

@@ -20,7 +20,7 @@ from penstock.core.refusals import Refused, Unavailable
 from penstock.core.time import Clock
 from penstock.engine.decide import ROUNDS_MAX, collect_needs, decide, is_complete_after_one_round
 from penstock.engine.rows import ROW_TYPES, AccountRow, ApiKeyRow, AttemptRow, BookRow, ControlRow, Row
-from penstock.engine.rules import Moment, Rules
+from penstock.engine.rules import Decision, Moment, Rules
 from penstock.engine.snapshot import Needs, Snapshot
 from penstock.store.sqlite.statements import TABLES, table
 
@@ -58,6 +58,7 @@ class BatchRunner:
     """Runs batches on the writer's connection; not thread-safe, one owner."""
 
     def __init__(self, connection: apsw.Connection, rules: Rules, clock: Clock, ids: Ids) -> None:
+        self._connection = connection
         self._cursor = connection.cursor()
         self._rules = rules
         self._clock = clock
@@ -85,7 +86,9 @@ class BatchRunner:
             self._write(changed)
             point("store.batch_written")
         except BaseException:
-            self._cursor.execute("ROLLBACK")
+            # SQLite has rolled back by itself after some errors of the disk.
+            if self._connection.in_transaction:
+                self._cursor.execute("ROLLBACK")
             raise
         point("store.before_commit")
         try:
@@ -101,16 +104,19 @@ class BatchRunner:
         snapshot = Snapshot()
         controls = table(ControlRow)
         snapshot.loaded(ControlRow, (), map(controls.decode, self._cursor.execute(controls.select)))
+        self._load_into(snapshot, commands, now_ms)
+        return snapshot
+
+    def _load_into(self, snapshot: Snapshot, commands: Sequence[Command], now_ms: UnixMs) -> None:
         for _ in range(ROUNDS_MAX):
             needs = Needs()
             for command in commands:
                 collect_needs(command, snapshot, needs, self._rules, now_ms)
             if not snapshot.missing(needs):
-                return snapshot
+                return
             self._load_rows(snapshot, needs)
             commands = [command for command in commands if not is_complete_after_one_round(command)]
         assert not commands, "a command needs more rounds than ROUNDS_MAX"
-        return snapshot
 
     def _load_rows(self, snapshot: Snapshot, needs: Needs) -> None:
         for row_type, keys in needs.rows.items():
@@ -140,11 +146,11 @@ class BatchRunner:
         changed: dict[type[Row], dict[object, Row]] = {}
         for command in commands:
             try:
-                decision = decide(snapshot, command, moment, self._rules)
+                decision = self._decide_one(snapshot, command, moment)
             except Refused as refused:
                 outcomes.append(refused)
                 continue
-            except Exception as bug:
+            except Exception as bug:  # noqa: BLE001 - the boundary of one command
                 # One command's bug must neither take its neighbours down nor be answered as if nothing were
                 # wrong.
                 _log.exception("decision failed", command=type(command).__name__)
@@ -158,6 +164,15 @@ class BatchRunner:
                 rows[row.key] = row
             outcomes.append(decision.answer)
         return outcomes, changed
+
+    def _decide_one(self, snapshot: Snapshot, command: Command, moment: Moment) -> Decision:
+        try:
+            return decide(snapshot, command, moment, self._rules)
+        except KeyError:
+            # An earlier command of this batch made a row that leads on to others (to the balance of an
+            # account opened just now, say), and nobody could ask for those before.
+            self._load_into(snapshot, [command], moment.now_ms)
+            return decide(snapshot, command, moment, self._rules)
 
     def _write(self, changed: dict[type[Row], dict[object, Row]]) -> None:
         for row_type in ROW_TYPES:

@@ -92,16 +92,13 @@ def migrations() -> list[tuple[int, str, str]]:
 def migrate(connection: apsw.Connection, now_ms: int) -> int:
     """Bring the schema up to date, each migration in its own transaction. Returns how many ran.
 
-    Raises StoreUnusable when a migration that ran before has changed since, or the database is newer than
-    this code.
+    Raises StoreUnusable when a migration that ran before has changed since, or the database is newer.
     """
     connection.execute(
-        "CREATE TABLE IF NOT EXISTS migrations ("
-        "number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, at_ms INTEGER NOT NULL) STRICT"
+        "CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, "
+        "name TEXT NOT NULL, checksum TEXT NOT NULL, at_ms INTEGER NOT NULL) STRICT"
     )
-    done = {
-        number: checksum for number, checksum in connection.execute("SELECT number, checksum FROM migrations")
-    }
+    done = dict(connection.execute("SELECT number, checksum FROM migrations"))
     wanted = migrations()
     if done and max(done) > max(number for number, _, _ in wanted):
         raise StoreUnusable("the database was made by a newer Penstock; use that one")

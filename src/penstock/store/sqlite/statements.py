@@ -83,7 +83,8 @@ def _insert(row_type: type[Row], names: list[str]) -> str:
 def _select_by_keys(row_type: type[Row], names: list[str]) -> str:
     columns = ", ".join(f"t.{name}" for name in names)
     if len(row_type.KEY) == 1:
-        return f"SELECT {columns} FROM {row_type.TABLE} t WHERE t.{row_type.KEY[0]} IN (SELECT value FROM json_each(?))"
+        wanted = f"t.{row_type.KEY[0]} IN (SELECT value FROM json_each(?))"
+        return f"SELECT {columns} FROM {row_type.TABLE} t WHERE {wanted}"
     on = " AND ".join(f"t.{name} = want.value ->> {at}" for at, name in enumerate(row_type.KEY))
     # CROSS JOIN keeps the planner on: keys first, then the primary key of the table.
     return f"SELECT {columns} FROM json_each(?) AS want CROSS JOIN {row_type.TABLE} t ON {on}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -14,10 +15,11 @@ from penstock.core.queries import Query
 from penstock.core.time import Clock
 from penstock.core.views import KeyView
 from penstock.engine.rules import Rules
+from penstock.store.delivery import Link, Submission
 from penstock.store.sqlite.batch import BatchRunner
 from penstock.store.sqlite.connection import migrate, open_writer
 from penstock.store.sqlite.reader import SqliteReader
-from penstock.store.sqlite.writer import Submission, Writer
+from penstock.store.sqlite.writer import Writer, exit_process
 
 DATABASE_NAME = "penstock.db"
 
@@ -26,30 +28,43 @@ class SqliteStore:
     """A Store (store/store.py) in one file.
 
     path: the database file; made when missing. vfs: name of a registered SQLite VFS, for tests of failing
-    disks.
+    disks. on_lost: called when the database cannot be opened again after a failed commit; ends the process.
     Raises StoreUnusable when the file cannot be opened with the settings we need.
     """
 
-    def __init__(self, path: Path, rules: Rules, clock: Clock, ids: Ids, vfs: str | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        rules: Rules,
+        clock: Clock,
+        ids: Ids,
+        vfs: str | None = None,
+        on_lost: Callable[[], None] = exit_process,
+    ) -> None:
         connection = open_writer(path, vfs)
-        migrate(connection, clock.now_ms())
+        try:
+            migrate(connection, clock.now_ms())
+        except BaseException:
+            connection.close(force=True)
+            raise
         self._reader = SqliteReader(path, rules, clock)
 
         def make_runner(using: apsw.Connection) -> BatchRunner:
             return BatchRunner(using, rules, clock, ids)
 
-        self._writer = Writer(connection, make_runner, lambda: open_writer(path, vfs))
+        self._writer = Writer(connection, make_runner, lambda: open_writer(path, vfs), on_lost)
 
     def submit(self, command: Command) -> Future[object]:
         future: Future[object] = Future()
-        self._writer.submit(Submission(command, future, None))
+        self._writer.submit(Submission(command, future))
         return future
 
     async def execute(self, command: Command) -> object:
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[object] = loop.create_future()
-        self._writer.submit(Submission(command, future, loop))
-        return await future
+        return await asyncio.wrap_future(self.submit(command))
+
+    def submit_from(self, link: Link, numbered: list[tuple[int, Command]]) -> None:
+        """Queue commands that came over a link. Raises Unavailable: then none of them is queued."""
+        self._writer.submit(*(Submission(command, None, link, number) for number, command in numbered))
 
     def reader(self) -> SqliteReader:
         return self._reader

@@ -5,13 +5,10 @@ Batches form by themselves: while one commit waits for the disk, the next comman
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass
 
 import apsw
 import structlog
@@ -21,6 +18,7 @@ from penstock.core.points import point
 from penstock.core.refusals import InDoubt, Unavailable
 from penstock.core.views import Accepted
 from penstock.engine.rows import RequestRow
+from penstock.store.delivery import Submission, deliver
 from penstock.store.sqlite.batch import BatchRunner, CommitInDoubt, Outcome
 from penstock.store.sqlite.connection import StoreUnusable
 from penstock.store.sqlite.statements import table
@@ -32,16 +30,8 @@ EXIT_STORE_LOST = 70
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(slots=True, eq=False)
-class Submission:
-    """A queued command and who waits for it: a thread's future, or an event loop's."""
-
-    command: Command
-    future: Future[object] | asyncio.Future[object]
-    loop: asyncio.AbstractEventLoop | None
-
-
-def _exit_process() -> None:
+def exit_process() -> None:
+    """End at once, telling nobody anything: after a restart the database says what holds."""
     os._exit(EXIT_STORE_LOST)
 
 
@@ -57,7 +47,7 @@ class Writer:
         connection: apsw.Connection,
         make_runner: Callable[[apsw.Connection], BatchRunner],
         reopen: Callable[[], apsw.Connection],
-        on_lost: Callable[[], None] = _exit_process,
+        on_lost: Callable[[], None] = exit_process,
     ) -> None:
         self._connection = connection
         self._make_runner = make_runner
@@ -67,14 +57,19 @@ class Writer:
         self._queue: deque[Submission] = deque()
         self._wake = threading.Event()
         self._closing = False
+        self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, submission: Submission) -> None:
-        """Queue it. Raises Unavailable when the queue is full or the writer is closing: nothing was done."""
-        if self._closing or len(self._queue) >= QUEUE_MAX:
-            raise Unavailable("the write queue is full" if not self._closing else "the service is stopping")
-        self._queue.append(submission)
+    def submit(self, *submissions: Submission) -> None:
+        """Queue them all or none. Raises Unavailable when the queue is full or the writer is closing."""
+        # The lock keeps a command from slipping in behind the last batch of a writer that is closing.
+        with self._lock:
+            if self._closing:
+                raise Unavailable("the service is stopping")
+            if len(self._queue) + len(submissions) > QUEUE_MAX:
+                raise Unavailable("the write queue is full")
+            self._queue.extend(submissions)
         self._wake.set()
 
     @property
@@ -83,12 +78,22 @@ class Writer:
 
     def close(self) -> None:
         """Run what is queued, then stop the thread and close the connection."""
-        self._closing = True
+        with self._lock:
+            self._closing = True
         self._wake.set()
         self._thread.join()
         self._connection.close()
 
     def _work(self) -> None:
+        try:
+            self._work_until_closed()
+        except BaseException:
+            # Without its writer a service would take requests and never answer one.
+            _log.exception("the writer's thread failed")
+            self._on_lost()
+            raise
+
+    def _work_until_closed(self) -> None:
         while True:
             self._wake.wait()
             self._wake.clear()
@@ -108,18 +113,29 @@ class Writer:
             return self._resolve_doubt([submission.command for submission in taken])
         except Unavailable as error:
             return [error] * len(taken)
-        except Exception:
+        except apsw.ConstraintError as error:
+            return self._one_by_one(taken, error)
+        except apsw.Error:
             # Rolled back: nothing of the batch is stored, and the next batch starts clean.
             _log.exception("batch failed and was rolled back")
             return [Unavailable("the batch was rolled back")] * len(taken)
+        except Exception as error:  # noqa: BLE001 - the boundary of one batch
+            return self._one_by_one(taken, error)
+
+    def _one_by_one(self, taken: Sequence[Submission], error: Exception) -> Sequence[Outcome]:
+        """Run a batch again in parts, because one command in it made the database refuse all of them."""
+        if len(taken) == 1:
+            command = type(taken[0].command).__name__
+            _log.error("command failed and was rolled back", command=command, exc_info=error)
+            return [error]
+        return [outcome for submission in taken for outcome in self._outcomes([submission])]
 
     def _resolve_doubt(self, commands: Sequence[Command]) -> list[Outcome]:
         """Open the database anew and look every command up; what cannot be looked up stays in doubt."""
         try:
             self._connection.close(force=True)
             self._connection = self._reopen()
-            # The failed flush must have succeeded by now before anything found may be called accepted.
-            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_FULL)
+            fence(self._connection)
             generation = self._runner.keys_generation
             self._runner = self._make_runner(self._connection)
             self._runner.keys_generation = generation + 1
@@ -138,32 +154,19 @@ class Writer:
         if found is None:
             return Unavailable("the commit failed and left nothing")
         row = known.decode(found)
+        if row.business != command.business:
+            return InDoubt("another request with this id stands; ask again")
         return Accepted(row.withdrawal_id, row.at_ms, repeated=False)
 
 
-def deliver(taken: Sequence[Submission], outcomes: Sequence[Outcome]) -> None:
-    """Hand each outcome to whoever waits; one wake-up per event loop, however many wait there."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[object], Outcome]]] = {}
-    for submission, outcome in zip(taken, outcomes, strict=True):
-        future = submission.future
-        if isinstance(future, Future):
-            if isinstance(outcome, Exception):
-                future.set_exception(outcome)
-            else:
-                future.set_result(outcome)
-        else:
-            assert submission.loop is not None
-            by_loop.setdefault(submission.loop, []).append((future, outcome))
-    for loop, waiting in by_loop.items():
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(_resolve, waiting)
+def fence(connection: apsw.Connection) -> None:
+    """Make what the reopened database shows the truth for good. Raises apsw.Error when it cannot.
 
-
-def _resolve(waiting: list[tuple[asyncio.Future[object], Outcome]]) -> None:
-    for future, outcome in waiting:
-        if future.done():
-            continue
-        if isinstance(outcome, Exception):
-            future.set_exception(outcome)
-        else:
-            future.set_result(outcome)
+    The log may still hold the pages of the failed commit behind its end; a crash now would bring them back
+    after we had called them lost. A commit of our own overwrites them. The checkpoint then writes what is
+    visible into the database file and flushes that: a flush of the log that failed once proves nothing when
+    it succeeds later (the kernel may have dropped the pages).
+    """
+    version = int(connection.pragma("user_version"))
+    connection.execute(f"PRAGMA user_version = {(version + 1) % 2**31}")
+    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_FULL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import sys
 from pathlib import Path
 from typing import IO
@@ -39,6 +40,13 @@ class LockedState:
     def __exit__(self, *_: object) -> None:
         assert self._file is not None
         self._file.close()
+
+
+def settle_memory() -> None:
+    """Call once everything long-lived exists: keep the collector from walking it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def prepare_process() -> None:

@@ -1,0 +1,114 @@
+"""The front process: HTTP, authentication and reading, in front of the one process that writes.
+
+It has its own interpreter, so that taking requests and committing them use two cores; it holds no key that signs, and
+reaches the store's process only over its link. Started by the service, which hands it open sockets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+import uuid
+from pathlib import Path
+
+import msgspec
+
+from penstock.chains.addresses import check_address, never_paid
+from penstock.config import Settings
+from penstock.core.catalogue import Catalogue, Network
+from penstock.core.points import point
+from penstock.core.time import SystemClock
+from penstock.engine.rules import Rules
+from penstock.process import prepare_process, settle_memory
+from penstock.server.admin import admin_app
+from penstock.server.app import make_app
+from penstock.server.gate import Gate
+from penstock.server.http import end_with, make_server, run_server
+from penstock.store.link.remote import RemoteStore
+from penstock.store.sqlite.reader import SqliteReader
+from penstock.venues.bitmart import Bitmart
+from penstock.venues.venue import Venue
+
+PAYLOAD_TOO_LARGE = 413
+READY = b"ready\n"
+
+
+class FrontConfig(msgspec.Struct, frozen=True):
+    """What a front is started with. The numbers are open file descriptors: the listening socket, the link to the
+    store, and a pipe on which READY says that requests are taken. senders: our hot wallet by network.
+    """
+
+    settings: Settings
+    database: str
+    senders: dict[str, str]
+    listening: int
+    link: int
+    ready: int
+
+
+class AddressRules:
+    """The address rules of every network, with what must never be paid there."""
+
+    def __init__(self, catalogue: Catalogue, senders: dict[str, str]) -> None:
+        self._forbidden = {code: never_paid(catalogue, code, senders) for code in catalogue.networks}
+
+    def check(self, network: Network, address: str, memo: str) -> str:
+        """The canonical text of an address that may be paid; raises Refused as chains/addresses.py does."""
+        return check_address(network, address, memo, self._forbidden[network.code])
+
+
+def venues(catalogue: Catalogue, addresses: AddressRules) -> list[Venue]:
+    """Every venue served; a new one is registered here."""
+    return [Bitmart(catalogue, addresses.check, new_trace)]
+
+
+def new_trace() -> str:
+    """A random UUID, version 4 (RFC 9562), several times cheaper than by the uuid module's objects."""
+    digits = uuid.UUID(int=int.from_bytes(os.urandom(16)), version=4).hex
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def run(config: FrontConfig) -> None:
+    """Serve until SIGTERM, SIGINT, or until the store's process is gone."""
+    settings = config.settings
+    clock = SystemClock()
+    catalogue = settings.catalogue()
+    rules = Rules(catalogue, settings.policy.policy())
+    addresses = AddressRules(catalogue, config.senders)
+    reader = SqliteReader(Path(config.database), rules, clock)
+    store = RemoteStore(reader)
+    gate = Gate(venues(catalogue, addresses), store, clock, settings.failed_auth_per_minute)
+    token = settings.admin_token.read()
+    admin = admin_app(store, catalogue, rules.policy, token, addresses.check, clock)
+
+    def refusal_body(status: int, target: bytes, _reason: str) -> tuple[bytes, bytes]:
+        venue = gate.venue_for(target)
+        reply = venue.too_large() if status == PAYLOAD_TOO_LARGE else venue.malformed()
+        return dict(reply.headers)[b"content-type"], reply.body
+
+    server = make_server(make_app(gate, admin), refusal_body)
+    tasks: list[asyncio.Task[None]] = []
+
+    async def started() -> None:
+        await store.open(socket.socket(fileno=config.link))
+        tasks.append(end_with(server, store.lost))
+        settle_memory()
+        point("start.ready")
+        os.write(config.ready, READY)
+        os.close(config.ready)
+
+    run_server(server, socket.socket(fileno=config.listening), started)
+    gate.close()
+    reader.close()
+
+
+def main() -> None:
+    """Read the FrontConfig from standard input, to its end."""
+    prepare_process()
+    run(msgspec.json.decode(sys.stdin.buffer.read(), type=FrontConfig))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The store over a socket: receiving processes in front of the one process that writes."""

@@ -1,0 +1,326 @@
+"""What the crash test kills: `penstock serve` on a prepared state directory, paying on an anvil of its own.
+
+Requests are signed and sent here by hand, and blocks come when the test says so. What must hold afterwards stands in
+crash_proof.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from penstock.core.points import CRASH_AT, CRASH_GATE
+from tests.nodes import Anvil, anvil
+
+PENSTOCK = [sys.executable, "-m", "penstock.cli.main"]
+READY_S_MAX = 40.0
+CRASH_S_MAX = 30.0
+FINAL_S_MAX = 30.0
+ANSWER_S_MAX = 10.0
+LOOK_EVERY_S = 0.03
+CONFIRMATIONS = 2
+"""So that a payment is seen in a block before it is final."""
+
+FEE_UNITS = 3_000_000
+UNIT = 10**6
+AMOUNTS = ("101.000001", "102.000002", "103.000003")
+"""All different: an amount that moved on the chain tells whose it was."""
+
+SETTINGS = """\
+state_dir = "{state}"
+port = 0
+admin_token = {{ file = "{state}/admin-token" }}
+failed_auth_per_minute = 1000000
+
+[workers]
+interval_ms = 20
+lease_ms = 800
+bump_after_ms = {bump_after_ms}
+resend_after_ms = 200
+
+[[assets]]
+code = "USDT"
+name = "Tether USD"
+scale = 6
+usd_price = "1"
+
+[[assets]]
+code = "ETH"
+name = "Ether"
+scale = 18
+usd_price = "3000"
+
+[[networks]]
+code = "ethereum"
+family = "evm"
+native = "ETH"
+confirmations = {confirmations}
+chain = {{ type = "evm", rpc_url = "{rpc_url}", chain_id = 31337, finality = "depth" }}
+
+[[listings]]
+asset = "USDT"
+network = "ethereum"
+decimals = 6
+contract = "{contract}"
+fee = "3"
+minimum = "10"
+precision = 6
+"""
+
+
+def units(amount: str) -> int:
+    """USDT in its smallest unit; the text has all six decimals."""
+    return int(amount.replace(".", ""))
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A sandbox that was brought up once and stopped: its directory, its chain as anvil dumps it, its play secrets."""
+
+    state: Path
+    chain: str
+    bitmart: dict[str, Any]
+    contract: str
+    hot_wallet: str
+
+
+def prepare(folder: Path) -> Prepared:
+    """Start a sandbox on a new chain, stop it in order, and keep what it made of both."""
+    state = folder / "prepared"
+    with anvil(mining=False) as node:
+        process = subprocess.Popen(
+            [*PENSTOCK, "sandbox", "--port", "0", "--state", str(state), "--evm-rpc", node.url],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+        try:
+            assert wait_ready(process), "the sandbox did not start"
+            process.terminate()
+            assert process.wait(READY_S_MAX) == 0
+        finally:
+            kill_group(process)
+        chain = node.ask("anvil_dumpState")
+    told = json.loads((state / "sandbox.json").read_text())
+    usdt = next(one for one in told["assets"] if (one["asset"], one["network"]) == ("USDT", "ethereum"))
+    return Prepared(state, chain, told["venues"]["bitmart"], usdt["contract"], usdt["hot_wallet"])
+
+
+def wait_ready(process: subprocess.Popen[bytes]) -> str | None:
+    """The base URL of the line "ready URL"; None when the process ended before it said that."""
+    assert process.stdout is not None
+    readable, _, _ = select.select([process.stdout], [], [], READY_S_MAX)
+    line = process.stdout.readline().decode() if readable else ""
+    return line.split()[1] if line.startswith("ready ") else None
+
+
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    """SIGKILL to the service and to the signer it started; harmless when they are gone."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait(READY_S_MAX)
+    if process.stdout is not None:
+        process.stdout.close()
+
+
+@dataclass
+class Asked:
+    """A withdrawal request, byte for byte, and what its sender heard. withdrawal_id: of the first answer; None: lost."""
+
+    amount: str
+    wire: bytes
+    withdrawal_id: str | None = None
+
+    @property
+    def net(self) -> int:
+        return units(self.amount) - FEE_UNITS
+
+
+@dataclass
+class World:
+    """One state directory, one chain, and the service that is started, killed and started again on them."""
+
+    prepared: Prepared
+    node: Anvil
+    folder: Path
+    bump_after_ms: int
+    process: subprocess.Popen[bytes] | None = None
+    base_url: str = ""
+    asked: list[Asked] = field(default_factory=list)
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state"
+
+    @property
+    def receiver(self) -> str:
+        return next(
+            entry["address"]
+            for entry in self.prepared.bitmart["addresses"]
+            if entry["currency"] == "USDT-ERC20" and entry["verified"]
+        )
+
+    @property
+    def gate(self) -> Path:
+        return self.folder / "gate"
+
+    def open(self) -> None:
+        """Copy the prepared state, load the prepared chain, write the settings."""
+        shutil.copytree(self.prepared.state, self.state)
+        assert self.node.ask("anvil_loadState", self.prepared.chain) is True
+        signer = self.state / "signer" / "signer.json"
+        told = json.loads(signer.read_text())
+        # Deep test folders are too long for a socket's path; a relative one is taken from the signer's folder.
+        told["socket"] = "s"
+        signer.write_text(json.dumps(told))
+        text = SETTINGS.format(
+            state=self.state,
+            confirmations=CONFIRMATIONS,
+            rpc_url=self.node.url,
+            contract=self.prepared.contract,
+            bump_after_ms=self.bump_after_ms,
+        )
+        (self.folder / "penstock.toml").write_text(text)
+
+    def start(self, crash_at: str = "", switches: dict[str, str] | None = None) -> bool:
+        """Start the service in a process group of its own; whether it came up. crash_at: "<point>:<n>"."""
+        armed = {CRASH_AT: crash_at, CRASH_GATE: str(self.gate)} if crash_at else {}
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [*PENSTOCK, "serve", "--config", str(self.folder / "penstock.toml")],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+                env={**os.environ, **armed, **(switches or {})},
+            )
+        self.base_url = wait_ready(self.process) or ""
+        return bool(self.base_url)
+
+    def kill(self) -> None:
+        if self.process is not None:
+            kill_group(self.process)
+
+    def log(self) -> str:
+        return (self.folder / "log").read_text()[-4_000:]
+
+    # ---- asking ---------------------------------------------------------------------------------------------
+
+    def ask_all(self) -> None:
+        """Send every request at once, then hear the answers, as far as any come."""
+        self.asked = [Asked(amount, self._signed(amount)) for amount in AMOUNTS]
+        connections = [self._send(asked.wire) for asked in self.asked]
+        for asked, connection in zip(self.asked, connections, strict=True):
+            asked.withdrawal_id = _heard(connection)
+
+    def repeat(self, asked: Asked) -> str:
+        """Send the very same bytes again; the withdrawal's id."""
+        withdrawal_id = _heard(self._send(asked.wire))
+        assert withdrawal_id is not None, "no answer from a service that runs"
+        return withdrawal_id
+
+    def _signed(self, amount: str) -> bytes:
+        """An apply in BitMart's form, signed here and not by the code under test."""
+        body = json.dumps(
+            {
+                "currency": "USDT-ERC20",
+                "amount": amount,
+                "destination": "To Digital Address",
+                "address": self.receiver,
+            }
+        )
+        told = self.prepared.bitmart
+        timestamp = str(time.time_ns() // 1_000_000)
+        message = f"{timestamp}#{told['memo']}#{body}".encode()
+        sign = hmac.new(told["api_secret"].encode(), message, hashlib.sha256).hexdigest()
+        head = (
+            "POST /account/v1/withdraw/apply HTTP/1.1\r\nHost: penstock\r\nContent-Type: application/json\r\n"
+            f"X-BM-KEY: {told['api_key']}\r\nX-BM-TIMESTAMP: {timestamp}\r\nX-BM-SIGN: {sign}\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
+        return (head + body).encode()
+
+    def _send(self, wire: bytes) -> socket.socket | None:
+        host, port = self.base_url.removeprefix("http://").split(":")
+        try:
+            connection = socket.create_connection((host, int(port)), ANSWER_S_MAX)
+            connection.sendall(wire)
+        except OSError:
+            return None
+        return connection
+
+    # ---- waiting ---------------------------------------------------------------------------------------------
+
+    def await_crash(self, *, mining: bool) -> int:
+        """Let blocks come until the service is dead; its exit code. TimeoutExpired when it lives on."""
+        assert self.process is not None
+        ends_s = time.monotonic() + CRASH_S_MAX
+        while True:
+            if mining:
+                self.node.mine()
+            try:
+                return self.process.wait(LOOK_EVERY_S)
+            except subprocess.TimeoutExpired:
+                if time.monotonic() > ends_s:
+                    raise
+
+    def await_states(self, *wanted: str, mining: bool) -> None:
+        """Wait until every withdrawal has one of these states. Fails when that takes too long."""
+        assert self.process is not None
+        ends_s = time.monotonic() + FINAL_S_MAX
+        while not self.states() <= set(wanted):
+            assert time.monotonic() < ends_s, f"{self.states()} after {FINAL_S_MAX} s\n{self.log()}"
+            if mining:
+                self.node.mine()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(LOOK_EVERY_S)
+
+    def states(self) -> set[str]:
+        return {state for (state,) in self.read("SELECT state FROM withdrawals")}
+
+    def read(self, sql: str) -> list[tuple[Any, ...]]:
+        """Rows of the service's database, by a connection that cannot write."""
+        database = apsw.Connection(str(self.state / "penstock.db"), flags=apsw.SQLITE_OPEN_READONLY)
+        try:
+            database.set_busy_timeout(5_000)
+            return list(database.execute(sql))
+        finally:
+            database.close()
+
+
+def _heard(connection: socket.socket | None) -> str | None:
+    """The withdrawal's id of a whole answer; None when the connection ended before. Any other answer is a failure:
+    a service that is being killed must not tell lies meanwhile.
+    """
+    if connection is None:
+        return None
+    with connection, contextlib.suppress(OSError):
+        text = b""
+        while part := connection.recv(65_536):
+            text += part
+            head, found, body = text.partition(b"\r\n\r\n")
+            if found and len(body) >= _length(head):
+                answer = json.loads(body)
+                assert (head.split()[1], answer["code"]) == (b"200", 1000), text
+                return str(answer["data"]["withdraw_id"])
+    return None
+
+
+def _length(head: bytes) -> int:
+    lines = (line.split(b":", 1) for line in head.lower().split(b"\r\n")[1:])
+    return next(int(value) for name, value in lines if name == b"content-length")
