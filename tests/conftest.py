@@ -9,7 +9,9 @@ import ipaddress
 import os
 import socket
 import sys
+from collections import Counter
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # No deadline: two workers share two cores, so one slow example says nothing about the code.
@@ -58,3 +60,16 @@ def _refuse_other_machines(event: str, arguments: tuple[object, ...]) -> None:
 
 
 sys.addaudithook(_refuse_other_machines)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Add up what tests counted with `record_property("tally", {"kills": 1, ...})`, file by file."""
+    tallies: dict[str, Counter[str]] = {}
+    for report in terminalreporter.getreports("passed"):
+        for name, counted in getattr(report, "user_properties", ()):
+            if name == "tally":
+                tallies.setdefault(report.nodeid.split("::")[0], Counter()).update(counted)
+    for file, tally in tallies.items():
+        terminalreporter.write_line(
+            f"{file}: " + ", ".join(f"{count} {what}" for what, count in tally.items())
+        )

@@ -35,10 +35,11 @@ def unstored(world: World) -> list[str]:
             shutil.copy(world.state / name, image / name)
     database = apsw.Connection(str(image / "penstock.db"))
     stored = {
-        "0x" + keccak(raw).hex() for (raw,) in database.execute("SELECT raw FROM attempts WHERE raw IS NOT NULL")
+        "0x" + keccak(raw).hex()
+        for (raw,) in database.execute("SELECT raw FROM attempts WHERE raw IS NOT NULL")
     }
     database.close()
-    known = [*pending(world.node, world.prepared.hot_wallet), *mined(world.node, world.prepared.hot_wallet)]
+    known = [*pending(world.node, world.prepared.hot_wallet), *mined(world)]
     return sorted({sent["hash"] for sent in known} - stored)
 
 
@@ -54,24 +55,30 @@ def pending(node: Anvil, sender: str) -> list[dict[str, Any]]:
     ]
 
 
-def mined(node: Anvil, sender: str) -> list[dict[str, Any]]:
-    """The sender's transactions in the chain, block by block, from the first."""
-    height = int(node.ask("eth_blockNumber"), 16)
-    blocks = [node.ask("eth_getBlockByNumber", hex(number), True) for number in range(height + 1)]
-    return [sent for block in blocks for sent in block["transactions"] if sent["from"].lower() == sender.lower()]
+def mined(world: World) -> list[dict[str, Any]]:
+    """The hot wallet's transactions in the chain, block by block, from the first."""
+    height = int(world.node.ask("eth_blockNumber"), 16)
+    for number in range(len(world.blocks), height + 1):
+        world.blocks.append(world.node.ask("eth_getBlockByNumber", hex(number), True))
+    sender = world.prepared.hot_wallet.lower()
+    return [
+        sent for block in world.blocks for sent in block["transactions"] if sent["from"].lower() == sender
+    ]
 
 
-def wrongly_paid(world: World, nets: list[int]) -> list[str]:
-    """Compare what the chain paid with `nets`: each exactly once to the receiver, and nothing else, ever."""
+def wrongly_paid(world: World) -> list[str]:
+    """Compare all that the chain ever paid with the withdrawals there are: each once to the receiver, nothing else."""
     paid = Counter(
-        (log["topics"][2][-40:], int(log["data"], 16)) for log in transfers(world) if _from(log, world.prepared.hot_wallet)
+        (log["topics"][2][-40:], int(log["data"], 16))
+        for log in transfers(world)
+        if _from(log, world.prepared.hot_wallet)
     )
-    wanted = Counter((world.receiver[2:].lower(), net) for net in nets)
+    wanted = Counter((world.receiver[2:].lower(), net) for net in world.nets)
     wrong = [f"paid once too often: {one}" for one in paid - wanted]
     wrong += [f"not paid: {one}" for one in wanted - paid]
     balance = world.node.token_balance(world.prepared.contract, world.receiver)
-    if balance != sum(nets):
-        wrong.append(f"the receiver has {balance}, not {sum(nets)}")
+    if balance != sum(world.nets):
+        wrong.append(f"the receiver has {balance}, not {sum(world.nets)}")
     return wrong
 
 
@@ -94,7 +101,7 @@ def _from(log: dict[str, Any], sender: str) -> bool:
 def wrong_nonces(world: World) -> list[str]:
     """The hot wallet's mined nonces are 0 to n-1, each once, and nothing of it waits."""
     sender = world.prepared.hot_wallet
-    nonces = sorted(int(sent["nonce"], 16) for sent in mined(world.node, sender))
+    nonces = sorted(int(sent["nonce"], 16) for sent in mined(world))
     count = int(world.node.ask("eth_getTransactionCount", sender, "latest"), 16)
     wrong = [] if nonces == list(range(count)) else [f"mined nonces {nonces}, the node counts {count}"]
     return wrong + [f"still waiting: {sent['hash']}" for sent in pending(world.node, sender)]
@@ -111,8 +118,16 @@ def wrong_signatures(log: Path) -> list[str]:
             payment = f"{intent['to']} {intent['value']} {intent['data']}"
             payments[intent["nonce"]].add(payment)
             nonces[payment].add(intent["nonce"])
-    wrong = [f"nonce {nonce} was signed for {len(several)}" for nonce, several in payments.items() if len(several) > 1]
-    return wrong + [f"{payment} was signed for nonces {sorted(several)}" for payment, several in nonces.items() if len(several) > 1]
+    wrong = [
+        f"nonce {nonce} was signed for {len(several)}"
+        for nonce, several in payments.items()
+        if len(several) > 1
+    ]
+    return wrong + [
+        f"{payment} was signed for nonces {sorted(several)}"
+        for payment, several in nonces.items()
+        if len(several) > 1
+    ]
 
 
 def illegal_histories(world: World) -> list[str]:
@@ -126,6 +141,9 @@ def illegal_histories(world: World) -> list[str]:
         steps[withdrawal_id].append((before, after))
     for withdrawal_id, taken in steps.items():
         path = [after for _, after in taken]
-        if [before for before, _ in taken] != ["", *path[:-1]] or (path[0], path[-1]) != ("held", "confirmed"):
+        if [before for before, _ in taken] != ["", *path[:-1]] or (path[0], path[-1]) != (
+            "held",
+            "confirmed",
+        ):
             wrong.append(f"{withdrawal_id}: {taken}")
     return wrong

@@ -24,7 +24,7 @@ from typing import Any
 
 import apsw
 
-from penstock.core.points import CRASH_AT, CRASH_GATE
+from penstock.core.points import CRASH_AT, REACHED
 from tests.nodes import Anvil, anvil
 
 PENSTOCK = [sys.executable, "-m", "penstock.cli.main"]
@@ -32,14 +32,15 @@ READY_S_MAX = 40.0
 CRASH_S_MAX = 30.0
 FINAL_S_MAX = 30.0
 ANSWER_S_MAX = 10.0
-LOOK_EVERY_S = 0.03
+LOOK_EVERY_S = 0.02
+BLOCK_S_MAX = 1.0
 CONFIRMATIONS = 2
 """So that a payment is seen in a block before it is final."""
 
 FEE_UNITS = 3_000_000
 UNIT = 10**6
-AMOUNTS = ("101.000001", "102.000002", "103.000003")
-"""All different: an amount that moved on the chain tells whose it was."""
+REQUESTS = 3
+"""Asked for at once in each case."""
 
 SETTINGS = """\
 state_dir = "{state}"
@@ -83,11 +84,6 @@ precision = 6
 """
 
 
-def units(amount: str) -> int:
-    """USDT in its smallest unit; the text has all six decimals."""
-    return int(amount.replace(".", ""))
-
-
 @dataclass(frozen=True)
 class Prepared:
     """A sandbox that was brought up once and stopped: its directory, its chain as anvil dumps it, its play secrets."""
@@ -103,12 +99,7 @@ def prepare(folder: Path) -> Prepared:
     """Start a sandbox on a new chain, stop it in order, and keep what it made of both."""
     state = folder / "prepared"
     with anvil(mining=False) as node:
-        process = subprocess.Popen(
-            [*PENSTOCK, "sandbox", "--port", "0", "--state", str(state), "--evm-rpc", node.url],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-        )
+        process = start_sandbox(state, node)
         try:
             assert wait_ready(process), "the sandbox did not start"
             process.terminate()
@@ -116,9 +107,23 @@ def prepare(folder: Path) -> Prepared:
         finally:
             kill_group(process)
         chain = node.ask("anvil_dumpState")
+    with contextlib.closing(apsw.Connection(str(state / "penstock.db"))) as database:
+        # Its lease on the lane would run for seconds yet, and the first case would wait for it.
+        database.execute("UPDATE lanes SET lease_until_ms = 0")
     told = json.loads((state / "sandbox.json").read_text())
     usdt = next(one for one in told["assets"] if (one["asset"], one["network"]) == ("USDT", "ethereum"))
     return Prepared(state, chain, told["venues"]["bitmart"], usdt["contract"], usdt["hot_wallet"])
+
+
+def start_sandbox(state: Path, node: Anvil, crash_at: str = "") -> subprocess.Popen[bytes]:
+    """Start `penstock sandbox` in a process group of its own. crash_at: "<point>:<n>", counted from its first breath."""
+    return subprocess.Popen(
+        [*PENSTOCK, "sandbox", "--port", "0", "--state", str(state), "--evm-rpc", node.url],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        env={**os.environ, CRASH_AT: crash_at},
+    )
 
 
 def wait_ready(process: subprocess.Popen[bytes]) -> str | None:
@@ -142,26 +147,32 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
 class Asked:
     """A withdrawal request, byte for byte, and what its sender heard. withdrawal_id: of the first answer; None: lost."""
 
-    amount: str
+    net: int
     wire: bytes
     withdrawal_id: str | None = None
-
-    @property
-    def net(self) -> int:
-        return units(self.amount) - FEE_UNITS
 
 
 @dataclass
 class World:
-    """One state directory, one chain, and the service that is started, killed and started again on them."""
+    """One state directory, one chain, and the service that is started, killed and started again on them.
+
+    asked: the requests of the case under way; made: how many there have been in all. nets: of every withdrawal that
+    came to be, case after case, in the token's smallest unit. blocks: those read so far; this chain is never
+    reorganised. whole: False once a case has failed here.
+    """
 
     prepared: Prepared
     node: Anvil
     folder: Path
     bump_after_ms: int
+    switches: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
     base_url: str = ""
     asked: list[Asked] = field(default_factory=list)
+    made: int = 0
+    nets: list[int] = field(default_factory=list)
+    blocks: list[dict[str, Any]] = field(default_factory=list)
+    whole: bool = True
 
     @property
     def state(self) -> Path:
@@ -176,13 +187,16 @@ class World:
         )
 
     @property
-    def gate(self) -> Path:
-        return self.folder / "gate"
+    def order(self) -> Path:
+        """Where the running service is told where to die."""
+        return self.folder / "order"
 
     def open(self) -> None:
         """Copy the prepared state, load the prepared chain, write the settings."""
         shutil.copytree(self.prepared.state, self.state)
         assert self.node.ask("anvil_loadState", self.prepared.chain) is True
+        # A loaded chain can be asked about the state at its last block only, and the service asks about a final one.
+        self.node.mine(CONFIRMATIONS)
         signer = self.state / "signer" / "signer.json"
         told = json.loads(signer.read_text())
         # Deep test folders are too long for a socket's path; a relative one is taken from the signer's folder.
@@ -197,20 +211,31 @@ class World:
         )
         (self.folder / "penstock.toml").write_text(text)
 
-    def start(self, crash_at: str = "", switches: dict[str, str] | None = None) -> bool:
-        """Start the service in a process group of its own; whether it came up. crash_at: "<point>:<n>"."""
-        armed = {CRASH_AT: crash_at, CRASH_GATE: str(self.gate)} if crash_at else {}
-        with (self.folder / "log").open("ab") as log:
+    def start(self) -> bool:
+        """Start the service in a process group of its own; whether it came up."""
+        with (self.folder / "log").open("wb") as log:
             self.process = subprocess.Popen(
                 [*PENSTOCK, "serve", "--config", str(self.folder / "penstock.toml")],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 start_new_session=True,
-                env={**os.environ, **armed, **(switches or {})},
+                env={**os.environ, CRASH_AT: f"@{self.order}", **self.switches},
             )
         self.base_url = wait_ready(self.process) or ""
         return bool(self.base_url)
+
+    def command_death(self, at: str) -> None:
+        """at: "<point>:<n>", counted from now on."""
+        written = self.folder / "order-new"
+        written.write_text(at)
+        written.rename(self.order)
+
+    def died_at(self) -> str:
+        """Where the service says it died, and withdraw the order. Empty: it was not there."""
+        said = self.order.read_text()
+        self.order.unlink()
+        return said.removesuffix(REACHED) if said.endswith(REACHED) else ""
 
     def kill(self) -> None:
         if self.process is not None:
@@ -223,7 +248,7 @@ class World:
 
     def ask_all(self) -> None:
         """Send every request at once, then hear the answers, as far as any come."""
-        self.asked = [Asked(amount, self._signed(amount)) for amount in AMOUNTS]
+        self.asked = [self._new_request() for _ in range(REQUESTS)]
         connections = [self._send(asked.wire) for asked in self.asked]
         for asked, connection in zip(self.asked, connections, strict=True):
             asked.withdrawal_id = _heard(connection)
@@ -233,6 +258,12 @@ class World:
         withdrawal_id = _heard(self._send(asked.wire))
         assert withdrawal_id is not None, "no answer from a service that runs"
         return withdrawal_id
+
+    def _new_request(self) -> Asked:
+        """For an amount never asked for before: what moved on the chain tells whose it was."""
+        self.made += 1
+        amount = 100 * UNIT + self.made
+        return Asked(amount - FEE_UNITS, self._signed(f"{amount // UNIT}.{amount % UNIT:06}"))
 
     def _signed(self, amount: str) -> bytes:
         """An apply in BitMart's form, signed here and not by the code under test."""
@@ -267,17 +298,28 @@ class World:
     # ---- waiting ---------------------------------------------------------------------------------------------
 
     def await_crash(self, *, mining: bool) -> int:
-        """Let blocks come until the service is dead; its exit code. TimeoutExpired when it lives on."""
+        """Wait until the service is dead; its exit code. Fails when it lives on.
+
+        mining: let a block come whenever the service has seen what the last one did, so that none of its moments is
+        jumped over; and every BLOCK_S_MAX in any case.
+        """
         assert self.process is not None
         ends_s = time.monotonic() + CRASH_S_MAX
-        while True:
-            if mining:
+        mined_s, mined_for = time.monotonic(), set[tuple[str, int]]()
+        while self.process.poll() is None:
+            assert time.monotonic() < ends_s, f"alive after {CRASH_S_MAX} s, {self.states()}\n{self.log()}"
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(LOOK_EVERY_S)
+            stand = self._unfinished()
+            seen = len(stand) == 1 and stand <= {("sent", 0), ("mined", 1)} and stand != mined_for
+            if mining and (seen or time.monotonic() - mined_s > BLOCK_S_MAX):
                 self.node.mine()
-            try:
-                return self.process.wait(LOOK_EVERY_S)
-            except subprocess.TimeoutExpired:
-                if time.monotonic() > ends_s:
-                    raise
+                mined_s, mined_for = time.monotonic(), stand
+        return self.process.returncode
+
+    def _unfinished(self) -> set[tuple[str, int]]:
+        rows = self.read("SELECT state, confirmations FROM withdrawals WHERE state <> 'confirmed'")
+        return {(state, confirmations) for state, confirmations in rows}
 
     def await_states(self, *wanted: str, mining: bool) -> None:
         """Wait until every withdrawal has one of these states. Fails when that takes too long."""

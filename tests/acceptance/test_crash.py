@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import apsw
 import pytest
 
 from penstock.cli.main import main
 from penstock.core.points import POINTS
 from penstock.process import SEND_BEFORE_STORE
 from tests.acceptance import crash_proof as proof
-from tests.acceptance.crash_world import Prepared, World, prepare
+from tests.acceptance.crash_world import (
+    READY_S_MAX,
+    Prepared,
+    World,
+    kill_group,
+    prepare,
+    start_sandbox,
+    wait_ready,
+)
 from tests.nodes import anvil
 
 PATIENT_MS = 600_000
@@ -33,6 +44,11 @@ class Case:
     point: str
     n: int = 1
     counted: str = "requests"
+
+    @property
+    def is_bump(self) -> bool:
+        """Whether a fee must rise to get there: then no block comes before."""
+        return self.point.startswith("bump.")
 
     def __str__(self) -> str:
         return f"{self.point}:{self.n}"
@@ -98,49 +114,63 @@ CASES = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     return prepare(tmp_path_factory.mktemp("crash"))
 
 
-@pytest.fixture
-def make_world(prepared: Prepared) -> Iterator[Callable[[int], World]]:
+class Worlds:
+    """The worlds of one test process: each takes one case after the other, until one fails in it."""
+
+    def __init__(self, prepared: Prepared, stack: ExitStack) -> None:
+        self._prepared = prepared
+        self._stack = stack
+        self._open: dict[int, World] = {}
+
+    def running(self, bump_after_ms: int) -> World:
+        """A world with its service up and nothing under way."""
+        world = self._open.get(bump_after_ms)
+        if world is None or not world.whole:
+            if world is not None:
+                world.kill()
+            world = self._open[bump_after_ms] = self.new(bump_after_ms)
+            assert world.start(), world.log()
+        return world
+
+    def new(self, bump_after_ms: int) -> World:
+        # Not pytest's folder: its paths are too long for the signer's socket.
+        folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="crash-")))
+        world = World(self._prepared, self._stack.enter_context(anvil(mining=False)), folder, bump_after_ms)
+        self._stack.callback(world.kill)
+        world.open()
+        return world
+
+
+@pytest.fixture(scope="module")
+def worlds(prepared: Prepared) -> Iterator[Worlds]:
     with ExitStack() as stack:
-
-        def make(bump_after_ms: int) -> World:
-            # Not pytest's folder: its paths are too long for the signer's socket.
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="crash-")))
-            world = World(prepared, stack.enter_context(anvil(mining=False)), folder, bump_after_ms)
-            stack.callback(world.kill)
-            world.open()
-            return world
-
-        yield make
+        yield Worlds(prepared, stack)
 
 
-def die(world: World, case: Case, switches: dict[str, str] | None = None) -> None:
+def die(world: World, case: Case) -> None:
     """Ask for the withdrawals and have every process killed at the case's moment; nothing else may end them."""
-    bumps = case.point.startswith("bump.")
+    if case.counted == "requests":
+        world.command_death(str(case))
+    world.ask_all()
+    if case.counted == "answers":
+        world.command_death(str(case))
     if case.counted == "start":
-        assert world.start(), world.log()
-        world.ask_all()
-        world.await_states("sent", mining=False)
+        world.await_states("sent", "confirmed", mining=False)
         world.kill()
-        world.gate.touch()
-        assert not world.start(f"{case.point}:{case.n}")
-    else:
-        assert world.start(f"{case.point}:{case.n}", switches), world.log()
-        if case.counted == "requests":
-            world.gate.touch()
-        world.ask_all()
-        world.gate.touch()
-    assert world.await_crash(mining=not bumps) == -signal.SIGKILL, world.log()
-    assert world.gate.read_text() == case.point
+        world.command_death(str(case))
+        assert not world.start()
+    assert world.await_crash(mining=not case.is_bump) == -signal.SIGKILL, world.log()
+    assert world.died_at() == str(case)
     world.kill()
 
 
-def recover(world: World) -> list[int]:
-    """Start again and finish; returns the net amounts of the withdrawals that there are.
+def recover(world: World) -> int:
+    """Start again and finish; how many of the withdrawals just asked for there are.
 
     Everybody repeats the very same request, except that the last customer gives up when no answer came.
     """
@@ -151,13 +181,15 @@ def recover(world: World) -> list[int]:
             asked.withdrawal_id = world.repeat(asked)
             assert before in (None, asked.withdrawal_id), "the answer to the same request changed"
     world.await_states("confirmed", mining=True)
-    world.kill()
     stored = {str(known): int(net) for known, net in world.read("SELECT withdrawal_id, net FROM withdrawals")}
-    for asked in world.asked:
-        if asked.withdrawal_id is not None:
-            assert stored[asked.withdrawal_id] == asked.net, "an acknowledged withdrawal is not what was asked for"
-    assert len(stored) <= len(world.asked)
-    return list(stored.values())
+    acknowledged = {
+        asked.withdrawal_id: asked.net for asked in world.asked if asked.withdrawal_id is not None
+    }
+    assert acknowledged.items() <= stored.items(), "an acknowledged withdrawal is not what was asked for"
+    new = Counter(stored.values()) - Counter(world.nets)
+    assert new <= Counter(asked.net for asked in world.asked), "more withdrawals than were asked for"
+    world.nets = list(stored.values())
+    return new.total()
 
 
 def test_every_named_point_is_killed_at() -> None:
@@ -168,23 +200,55 @@ def test_every_named_point_is_killed_at() -> None:
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_killed_there_it_pays_once_or_not_at_all(
     case: Case,
-    make_world: Callable[[int], World],
+    worlds: Worlds,
     capsys: pytest.CaptureFixture[str],
     record_property: Callable[[str, object], None],
 ) -> None:
-    world = make_world(HASTY_MS if case.point.startswith("bump.") else PATIENT_MS)
+    world = worlds.running(HASTY_MS if case.is_bump else PATIENT_MS)
+    world.whole = False
     die(world, case)
     assert proof.unstored(world) == []
-    nets = recover(world)
-    assert proof.wrongly_paid(world, nets) == []
+    paid = recover(world)
+    assert proof.wrongly_paid(world) == []
     assert proof.wrong_nonces(world) == []
     assert proof.wrong_signatures(world.state / "signer" / "signer.log") == []
     assert proof.illegal_histories(world) == []
     assert main(["verify", "--state", str(world.state)]) == 0, capsys.readouterr().out
-    record_property("tally", {"kills": 1, "paid exactly once": len(nets), "not paid": len(world.asked) - len(nets)})
+    world.whole = True
+    record_property("tally", {"kills": 1, "paid exactly once": paid, "not at all": len(world.asked) - paid})
 
 
-def test_sending_before_storing_is_caught(make_world: Callable[[int], World]) -> None:
-    world = make_world(PATIENT_MS)
-    die(world, Case("worker.sent"), {SEND_BEFORE_STORE: "1"})
+def test_sending_before_storing_is_caught(worlds: Worlds) -> None:
+    world = worlds.new(PATIENT_MS)
+    world.switches = {SEND_BEFORE_STORE: "1"}
+    assert world.start(), world.log()
+    die(world, Case("worker.sent"))
     assert len(proof.unstored(world)) == 1
+
+
+def seeded(state: Path) -> dict[str, int]:
+    """How much of everything a sandbox begins with is there."""
+    tables = ("accounts", "api_keys", "book", "deposits", "deposit_addresses", "balances", "postings")
+    with contextlib.closing(apsw.Connection(str(state / "penstock.db"))) as database:
+        return {name: next(database.execute(f"SELECT count(*) FROM {name}"))[0] for name in tables}
+
+
+@pytest.mark.parametrize(
+    "crash_at", ["start.store_opened:1", "store.before_commit:2", "store.committed:2", "store.committed:3"]
+)
+def test_a_sandbox_killed_while_it_is_seeded_is_completed_by_the_next_start(
+    crash_at: str, prepared: Prepared, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = tmp_path / "state"
+    with anvil(mining=False) as node:
+        killed = start_sandbox(state, node, crash_at)
+        assert wait_ready(killed) is None
+        assert killed.wait(READY_S_MAX) == -signal.SIGKILL
+        kill_group(killed)
+        again = start_sandbox(state, node)
+        try:
+            assert wait_ready(again) is not None
+        finally:
+            kill_group(again)
+    assert seeded(state) == seeded(prepared.state)
+    assert main(["verify", "--state", str(state)]) == 0, capsys.readouterr().out

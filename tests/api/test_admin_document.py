@@ -28,7 +28,7 @@ from penstock.server.admin.bodies import read_body
 from penstock.server.admin.schema import NoFields
 from tests.api.admin_world import TOKEN, World, open_world
 
-EXAMPLES = 15
+EXAMPLES = 8
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 
 

@@ -193,7 +193,7 @@ def test_a_sandbox_tells_the_confirmations_while_watching(
     site: Site, penstock: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("penstock.cli.watching.LOOK_EVERY_S", 0)
-    site.insides = [inside("held", tx_hash=""), inside("mined", 3), inside("confirmed", 12)]
+    site.insides = [inside("held", tx_hash=""), inside("mined", 3), inside("confirmed", 14)]
     ran = penstock(*WITHDRAW, "--config", site.sandbox_json, "--yes", "--watch")
     assert ran.code == 0
     assert ran.out.splitlines()[1:] == [

@@ -204,7 +204,7 @@ class Deployment:
                 return
 
     def paid(self, row: WithdrawalRow) -> int:
-        """How often the chain shows exactly this payment. Tests give every withdrawal an amount of its own."""
+        """How often the chain shows exactly this payment; each test withdrawal has an amount of its own."""
         wanted = (row.address, row.asset, int(row.net))
         return sum(
             payment.paid and (payment.to, payment.asset, payment.units) == wanted
@@ -220,7 +220,7 @@ class Deployment:
         )
 
     def check(self) -> None:
-        """What must hold at every moment: clean books, nothing sent before stored, nothing paid twice."""
+        """What must hold at every moment."""
         report = verify(self.store.reader())
         assert report.ok, report.lines()
         assert not self.node.unstored, "bytes reached the node before they were stored"

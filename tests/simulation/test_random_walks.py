@@ -174,12 +174,12 @@ class Walk:
 def test_every_withdrawal_is_paid_once_or_not_at_all(deploy: Callable[..., Deployment], seed: int) -> None:
     rng = random.Random(seed)
     faults = Faults(
-        silent=rng.choice((0, 100)),
-        lose_answer=rng.choice((0, 100)),
-        drop=rng.choice((0, 100)),
-        stick=rng.choice((0, 100)),
-        fail=rng.choice((0, 100)),
-        reorg=rng.choice((0, 100)),
+        silent=rng.choice((0, 150)),
+        lose_answer=rng.choice((0, 150)),
+        drop=rng.choice((0, 150)),
+        stick=rng.choice((0, 150)),
+        fail=rng.choice((0, 150)),
+        reorg=rng.choice((0, 200)),
         reorg_depth_max=4,
     )
     Walk(deploy(seed=seed, faults=faults), rng).run()

@@ -45,6 +45,13 @@ def _sandbox_arguments(parser: argparse.ArgumentParser) -> None:
         "--evm-rpc", metavar="URL", help="put the network ethereum on this node, such as anvil"
     )
     parser.add_argument(
+        "--evm-confirmations",
+        type=int,
+        default=1,
+        metavar="N",
+        help="with --evm-rpc: blocks after which a payment is final (default: %(default)s)",
+    )
+    parser.add_argument(
         "--chain-pace", type=int, metavar="MS", help="a block of the simulated chains every MS milliseconds"
     )
 
@@ -80,6 +87,8 @@ def _sandbox(arguments: argparse.Namespace) -> int:
         usage(f"--port must be 0 to {PORT_MAX}")
     if arguments.chain_pace is not None and arguments.chain_pace < 1:
         usage("--chain-pace must be at least 1 millisecond")
+    if arguments.evm_confirmations < 1:
+        usage("--evm-confirmations must be at least 1")
     from penstock import service  # noqa: PLC0415  only what runs is loaded, so that help is quick
 
     _end_in_order()
@@ -88,6 +97,7 @@ def _sandbox(arguments: argparse.Namespace) -> int:
         state_dir=arguments.state,
         evm_rpc=arguments.evm_rpc,
         chain_pace_ms=arguments.chain_pace,
+        evm_confirmations=arguments.evm_confirmations,
     )
 
 

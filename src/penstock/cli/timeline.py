@@ -72,7 +72,7 @@ def confirmations(inside: Inside, needed: Mapping[str, int]) -> str:
     """Such as "3/12", or "3" where nobody says how many it takes."""
     told = inside.withdrawal
     total = told.confirmations_needed or needed.get(told.network, 0)
-    return f"{told.confirmations}/{total}" if total else str(told.confirmations)
+    return f"{min(told.confirmations, total)}/{total}" if total else str(told.confirmations)
 
 
 def seconds(ms: int) -> str:

@@ -63,11 +63,12 @@ def seen_from_inside(inside: Inside, needed: Mapping[str, int]) -> Sight:
     known.
     """
     told = inside.withdrawal
-    total = told.confirmations_needed or needed.get(told.network, 0)
+    # Where nobody says how many it takes, those that are there. A worker that looks late sees more than that.
+    total = told.confirmations_needed or needed.get(told.network, 0) or max(told.confirmations, 1)
     return Sight(
         told.state,
-        told.confirmations,
-        max(total, told.confirmations, 1),
+        min(told.confirmations, total),
+        total,
         "confirmations",
         told.tx_hash,
         told.state in FINAL,

@@ -67,6 +67,9 @@ class Catalogue:
         self.assets = {asset.code: asset for asset in assets}
         self.networks = {network.code: network for network in networks}
         self.listings = {(listing.asset, listing.network): listing for listing in listings}
+        self._prices = {
+            asset.code: parse_amount(asset.usd_price, PRICE_SCALE) for asset in assets if asset.usd_price is not None
+        }
         assert len(self.listings) == len(listings), "a listing stands twice"
         for listing in listings:
             scale = self.assets[listing.asset].scale
@@ -88,18 +91,14 @@ class Catalogue:
 
     def btc_value(self, asset: str, units: int) -> int:
         """What `units` of an asset are worth in satoshi, rounded down; 0 where a price is missing."""
-        price, bitcoin = self._usd_price(asset), self._usd_price("BTC")
+        price, bitcoin = self._prices.get(asset), self._prices.get("BTC")
         if price is None or not bitcoin:
             return 0
         return units * price * 10**8 // (bitcoin * 10 ** self.scale(asset))
 
-    def _usd_price(self, asset: str) -> int | None:
-        found = self.assets.get(asset)
-        return None if found is None or found.usd_price is None else parse_amount(found.usd_price, PRICE_SCALE)
-
     def usd_value(self, asset: str, units: int) -> int | None:
         """What `units` are worth in US dollars, as an integer at PRICE_SCALE decimals; None where not valued."""
-        price = self._usd_price(asset)
+        price = self._prices.get(asset)
         return None if price is None else units * price // 10 ** self.scale(asset)
 
     def chain_units(self, listing: Listing, units: int) -> Units:

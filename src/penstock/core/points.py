@@ -9,14 +9,16 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 CRASH_AT = "PENSTOCK_TEST_CRASH_AT"
-"""Test switch: "<point>[:<n>]" kills every process of the group when one of them reaches the point for the n-th time."""
+"""Test switch: "<point>[:<n>]" kills every process of the group when one of them reaches the point for the n-th time.
 
-CRASH_GATE = "PENSTOCK_TEST_CRASH_GATE"
-"""Test switch: a file. Hits count only once it exists, so that a service can start first; before the end the point's
-name is written into it.
+"@<file>": the same, by what that file says once it exists, so that a service that runs can be told where to die. Hits
+count from then on; before the end REACHED is written behind it.
 """
+
+REACHED = " reached"
 
 POINTS: tuple[str, ...] = (
     "intake.request_read",
@@ -90,24 +92,33 @@ def arm(action: Callable[[str], None] | None) -> None:
 def arm_from_environment() -> None:
     """Arm what CRASH_AT names, if it is set: SIGKILL to the whole process group, as a power cut would end it."""
     wanted = os.environ.get(CRASH_AT)
-    if not wanted:
-        return
-    name, _, count = wanted.partition(":")
-    assert name in _known, name
-    gate = os.environ.get(CRASH_GATE, "")
-    left = [int(count or "1")]
+    if wanted:
+        arm(_Crash("", wanted[1:]) if wanted.startswith("@") else _Crash(wanted))
 
-    def reached(seen: str) -> None:
-        if seen == name and (not gate or os.path.exists(gate)):  # noqa: PTH110 - a string is all there is
-            left[0] -= 1
-            if left[0] == 0:
-                _leave_word(gate, name)
+
+class _Crash:
+    """Ends everything at the ordered moment. order: "<point>[:<n>]"; empty: `file` will say it."""
+
+    def __init__(self, order: str, file: str = "") -> None:
+        self._file = file
+        self._name = ""
+        self._left = 0
+        if order:
+            self._obey(order)
+
+    def _obey(self, order: str) -> None:
+        name, _, count = order.partition(":")
+        assert name in _known, name
+        self._left = int(count or "1")
+        self._name = name
+
+    def __call__(self, seen: str) -> None:
+        if not self._name and os.path.exists(self._file):  # noqa: PTH110 - cheaper, and this is every point
+            self._obey(Path(self._file).read_text())
+        if seen == self._name:
+            self._left -= 1
+            if self._left == 0:
+                if self._file:
+                    with Path(self._file).open("a") as file:
+                        file.write(REACHED)
                 os.killpg(0, signal.SIGKILL)
-
-    arm(reached)
-
-
-def _leave_word(gate: str, name: str) -> None:
-    if gate:
-        word = os.open(gate, os.O_WRONLY | os.O_APPEND)
-        os.write(word, name.encode())

@@ -7,15 +7,26 @@ decision can never rest on a row that merely was not looked up.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TypeVar, cast
+from collections.abc import Callable, Container, Iterable
+from typing import Any, ClassVar, TypeVar, cast
 
 from penstock.core.commands import RecipientKind
 from penstock.core.ids import AccountId
-from penstock.engine.rows import ROW_TYPES, AccountRow, AttemptRow, BookRow, ControlRow, Row
+from penstock.engine.rows import (
+    ROW_TYPES,
+    AccountRow,
+    ApiKeyRow,
+    AttemptRow,
+    BalanceRow,
+    BookRow,
+    ControlRow,
+    QuotaRow,
+    Row,
+)
 
 Key = tuple[int | str, ...]
 R = TypeVar("R", bound=Row)
+K = TypeVar("K")
 
 
 class Needs:
@@ -41,32 +52,69 @@ class Needs:
             wanted.add(key)
 
 
-class Snapshot:
-    """Rows by primary key, and the three other look-ups; rows decided in this batch replace loaded ones."""
+KEPT_TYPES: tuple[type[Row], ...] = (AccountRow, ApiKeyRow, BalanceRow, QuotaRow, ControlRow)
+"""Rows asked for again and again, by every withdrawal of an account."""
+KEPT_ROWS_MAX = 100_000
 
-    __slots__ = ("_attempts_at", "_book", "_recipients", "_rows")
+
+class Snapshot:
+    """Rows by primary key, and the three other look-ups; rows decided in this batch replace loaded ones.
+
+    A store whose database nobody else writes may use one snapshot for many batches: `begin` then keeps the rows of
+    KEPT_TYPES and the address book, which are by construction what the last commit wrote. Whenever that is not
+    certain, `forget`.
+    """
+
+    __slots__ = ("_attempts_at", "_book", "_recipients", "_rows", "changed")
 
     def __init__(self) -> None:
-        self._rows: dict[type[Row], dict[Key, Row | None]] = {row_type: {} for row_type in ROW_TYPES}
+        self._rows: dict[type[Row], dict[Key, Row | None]] = {}
         self._book: dict[tuple[int, str], dict[int, BookRow]] = {}
+        self.forget()
+
+    def forget(self) -> None:
+        """Know nothing any more."""
+        self._rows = {row_type: {} for row_type in ROW_TYPES}
+        self._book = {}
+        self.begin()
+
+    def begin(self) -> None:
+        """Start a batch: forget what was decided, and all that is not worth keeping."""
+        kept = {row_type: self._rows[row_type] for row_type in KEPT_TYPES}
+        if len(self._book) + sum(map(len, kept.values())) > KEPT_ROWS_MAX:
+            kept, self._book = {}, {}
+        self._rows = {row_type: kept.get(row_type, {}) for row_type in ROW_TYPES}
         self._recipients: dict[tuple[RecipientKind, str], AccountId | None] = {}
         self._attempts_at: dict[tuple[str, str, int], dict[int, AttemptRow]] = {}
+        self.changed: dict[type[Row], dict[Key, Row]] = {}
+
+    @property
+    def knows_controls(self) -> bool:
+        """Whether the controls were loaded (they are loaded whole, so any one of them tells)."""
+        return _CONTROLS_LOADED in self._rows[ControlRow]
 
     # --- filled by the store ---
 
+    def loaded_controls(self, found: Iterable[ControlRow]) -> None:
+        self.loaded(ControlRow, (_CONTROLS_LOADED,), found)
+
     def loaded(self, row_type: type[Row], wanted: Iterable[Key], found: Iterable[Row]) -> None:
-        """Everything `wanted` is known now: as the row found, or as absent."""
+        """Everything `wanted` is known now: as the row found, or as absent. What this batch decided stands."""
         table = self._rows[row_type]
         for key in wanted:
             table.setdefault(key, None)
+        decided = self.changed.get(row_type, {})
         for row in found:
-            table[row.key] = row
+            key = row.key
+            table[key] = decided.get(key, row)
 
     def loaded_book(self, wanted: Iterable[tuple[int, str]], found: Iterable[BookRow]) -> None:
         for key in wanted:
             self._book.setdefault(key, {})
         for row in found:
-            self.put(row)
+            current = cast("BookRow", self.changed.get(BookRow, {}).get(row.key, row))
+            self._rows[BookRow][row.key] = current
+            self._book[(row.account_id, row.address)][row.entry_id] = current
 
     def loaded_recipients(
         self, wanted: Iterable[tuple[RecipientKind, str]], found: Iterable[AccountRow]
@@ -74,21 +122,25 @@ class Snapshot:
         for key in wanted:
             self._recipients.setdefault(key, None)
         for row in found:
-            self.put(row)
+            current = cast("AccountRow", self.changed.get(AccountRow, {}).get(row.key, row))
+            self._rows[AccountRow][row.key] = current
+            self._name_recipient(current)
 
     def loaded_attempts(self, wanted: Iterable[tuple[str, str, int]], found: Iterable[AttemptRow]) -> None:
         for key in wanted:
             self._attempts_at.setdefault(key, {})
         for row in found:
-            self.put(row)
+            current = cast("AttemptRow", self.changed.get(AttemptRow, {}).get(row.key, row))
+            self._rows[AttemptRow][row.key] = current
+            self._attempts_at[(row.network, row.sender, row.nonce)][row.attempt_id] = current
 
     def missing(self, needs: Needs) -> bool:
         """Whether `needs` names anything not loaded yet; what is loaded already is taken out of it."""
-        for row_type, keys in needs.rows.items():
-            keys.difference_update(self._rows[row_type])
-        needs.book.difference_update(self._book)
-        needs.recipients.difference_update(self._recipients)
-        needs.attempts_at.difference_update(self._attempts_at)
+        # Not by set difference: that walks the whole of the larger side, and much is kept.
+        needs.rows = {row_type: _unknown(keys, self._rows[row_type]) for row_type, keys in needs.rows.items()}
+        needs.book = _unknown(needs.book, self._book)
+        needs.recipients = _unknown(needs.recipients, self._recipients)
+        needs.attempts_at = _unknown(needs.attempts_at, self._attempts_at)
         return any(needs.rows.values()) or bool(needs.book or needs.recipients or needs.attempts_at)
 
     # --- asked by the rules ---
@@ -121,17 +173,48 @@ class Snapshot:
     # --- written by decisions ---
 
     def put(self, row: Row) -> None:
-        """Make `row` what later decisions of the batch see."""
-        self._rows[type(row)][row.key] = row
-        if isinstance(row, BookRow):
-            self._book.setdefault((row.account_id, row.address), {})[row.entry_id] = row
-        elif isinstance(row, AccountRow):
-            for kind, value in (
-                (RecipientKind.ACCOUNT_NUMBER, row.account_number),
-                (RecipientKind.EMAIL, row.email),
-                (RecipientKind.PHONE, row.phone),
-            ):
-                if value is not None:
-                    self._recipients[(kind, value)] = row.account_id
-        elif isinstance(row, AttemptRow):
-            self._attempts_at.setdefault((row.network, row.sender, row.nonce), {})[row.attempt_id] = row
+        """Make `row` what later decisions of the batch see, and what the store writes."""
+        row_type, key = type(row), row.key
+        self._rows[row_type][key] = row
+        changed = self.changed.get(row_type)
+        if changed is None:
+            changed = self.changed[row_type] = {}
+        changed[key] = row
+        follow = _FOLLOWED.get(row_type)
+        if follow is not None:
+            follow(self, row)
+
+    def _follow_book(self, row: BookRow) -> None:
+        # Only where the whole of it was loaded: a part would pass for the whole.
+        entries = self._book.get((row.account_id, row.address))
+        if entries is not None:
+            entries[row.entry_id] = row
+
+    def _follow_attempt(self, row: AttemptRow) -> None:
+        attempts = self._attempts_at.get((row.network, row.sender, row.nonce))
+        if attempts is not None:
+            attempts[row.attempt_id] = row
+
+    def _name_recipient(self, row: AccountRow) -> None:
+        for kind, value in (
+            (RecipientKind.ACCOUNT_NUMBER, row.account_number),
+            (RecipientKind.EMAIL, row.email),
+            (RecipientKind.PHONE, row.phone),
+        ):
+            if value is not None:
+                self._recipients[(kind, value)] = row.account_id
+
+    FOLLOWED: ClassVar[dict[type[Row], Callable[[Snapshot, Any], None]]] = {
+        BookRow: _follow_book,
+        AttemptRow: _follow_attempt,
+        AccountRow: _name_recipient,
+    }
+
+
+def _unknown(wanted: set[K], known: Container[K]) -> set[K]:
+    return {key for key in wanted if key not in known}
+
+
+_CONTROLS_LOADED: Key = ("",)
+"""A name no control has: present in the table once all controls were loaded."""
+_FOLLOWED = Snapshot.FOLLOWED

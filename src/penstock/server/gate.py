@@ -9,8 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import structlog
 
@@ -18,13 +17,13 @@ from penstock.core.commands import Transfer, Withdraw
 from penstock.core.points import point
 from penstock.core.refusals import InDoubt, Refused, Unavailable
 from penstock.core.time import Clock
-from penstock.core.views import KeyView
+from penstock.core.views import Accepted, KeyView
 from penstock.server.keys import KeyDirectory
 from penstock.server.rate import NS_PER_S, GcraLimiter, WindowLimiter, client_scope
 from penstock.server.refused import RefusedRequests
-from penstock.server.repeats import Outcome, Repeats, RequestKey
+from penstock.server.repeats import Outcome, Repeats, request_key
 from penstock.store.store import AsyncStore
-from penstock.venues.venue import Ask, Headers, Reply, Request, Route, Scope, Usage, Venue
+from penstock.venues.venue import Ask, Headers, Level, Reply, Request, Route, Scope, Usage, Venue
 
 Scope_ = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -148,29 +147,40 @@ class Gate:
         who = venue.authenticate(request, route, self._keys.look_up)
         if isinstance(who, Reply):
             blocked = self._count_failure(source, venue.claimed_key(request), now_ns)
-            headers = venue.limit_headers(Usage(0, route.limit))
-            return (venue.rate_limited(abusive=True) if blocked else who), headers
+            refusal = venue.rate_limited(abusive=True) if blocked else who
+            return refusal, venue.limit_headers(Usage(0, route.limit))
         point("intake.authenticated")
         counted = source if route.limit.scope is Scope.IP else _counted(who, source)
-        key = None
-        if who is not None and (repeat := venue.repeat_key(request, route)) is not None:
-            key = (who.account_id, venue.name, repeat)
-            before = self._repeats.accepted(key) or await self._repeats.join(key)
-            if before is not None:
-                headers = venue.limit_headers(Usage(served.limiter.used(counted, now_ns), route.limit))
-                return _said_again(venue, before), headers
+        asked = None
+        if route.level is Level.SIGNED:
+            # Read before it is charged, because a repeat of what runs or was accepted is not charged.
+            asked = _read(venue, request, route, who)
+            if isinstance(asked, Ask) and isinstance(asked.question, Withdraw | Transfer):
+                key = request_key(asked.question)
+                if key in self._repeats:
+                    outcome = await self._repeats.outcome(key)
+                    headers = venue.limit_headers(Usage(served.limiter.used(counted, now_ns), route.limit))
+                    return _told(venue, asked, outcome), headers
         use = served.limiter.take(counted, now_ns)
         headers = venue.limit_headers(Usage(use.used, route.limit))
         if not use.allowed:
             return venue.rate_limited(abusive=use.over_by > ABUSE_FACTOR * use.limit), headers
+        if asked is None:
+            asked = _read(venue, request, route, who)
+        if isinstance(asked, Reply):
+            return asked, headers
+        point("intake.command_read")
+        return await self._ask(venue, asked, now_ms), headers
+
+    async def _ask(self, venue: Venue, asked: Ask, now_ms: int) -> Reply:
+        question = asked.question
+        if isinstance(question, Withdraw | Transfer):
+            return _told(venue, asked, await self._carry_out(question, now_ms))
+        loop = asyncio.get_running_loop()
         try:
-            asked = venue.read(request, route, who)
-            if isinstance(asked, Reply):
-                return asked, headers
-            point("intake.command_read")
-            return await self._ask(asked, key, now_ms), headers
+            return asked.write(await loop.run_in_executor(self._readers, self._store.ask, question))
         except (Refused, Unavailable, InDoubt) as error:
-            return _failed(venue, error), headers
+            return _failed(venue, error)
 
     def _count_failure(self, source: str, claimed: str | None, now_ns: int) -> bool:
         """Whether a failed authentication is one too many, from its source or under the key id it names."""
@@ -182,35 +192,35 @@ class Gate:
             blocked = by_key.take(claimed[:CLAIMED_CHARACTERS_MAX], now_ns) > 0 or blocked
         return blocked
 
-    async def _ask(self, asked: Ask, key: RequestKey | None, now_ms: int) -> Reply:
-        question = asked.question
-        if not isinstance(question, Withdraw | Transfer):
-            loop = asyncio.get_running_loop()
-            return asked.write(await loop.run_in_executor(self._readers, self._store.ask, question))
-        before = self._refused.recall(question)
+    async def _carry_out(self, command: Withdraw | Transfer, now_ms: int) -> Outcome:
+        before = self._refused.recall(command)
         if before is not None:
-            raise before
+            return before
         point("intake.queued")
-        if key is None:
-            return asked.write(await self._store.execute(question))
-        outcome: Outcome = InDoubt("the first of these requests was given up")
+        key = request_key(command)
         self._repeats.begin(key)
+        outcome: Outcome = InDoubt("the first of these requests was given up")
         try:
-            outcome = partial(asked.write, await self._store.execute(question))
+            outcome = cast(Accepted, await self._store.execute(command))
         except Refused as refused:
-            self._refused.remember(question, refused, now_ms)
+            self._refused.remember(command, refused, now_ms)
             outcome = refused
-            raise
         except (Unavailable, InDoubt) as error:
             outcome = error
-            raise
         finally:
             self._repeats.finish(key, outcome, now_ms)
-        return outcome()
+        return outcome
 
 
-def _said_again(venue: Venue, outcome: Outcome) -> Reply:
-    return _failed(venue, outcome) if isinstance(outcome, Exception) else outcome()
+def _read(venue: Venue, request: Request, route: Route, who: KeyView | None) -> Ask | Reply:
+    try:
+        return venue.read(request, route, who)
+    except (Refused, Unavailable, InDoubt) as error:
+        return _failed(venue, error)
+
+
+def _told(venue: Venue, asked: Ask, outcome: Outcome) -> Reply:
+    return asked.write(outcome) if isinstance(outcome, Accepted) else _failed(venue, outcome)
 
 
 def _failed(venue: Venue, error: Exception) -> Reply:

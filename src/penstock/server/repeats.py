@@ -8,21 +8,25 @@ at once none is refused for being too many while another is accepted.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
+from penstock.core.commands import Transfer, Withdraw
 from penstock.core.refusals import InDoubt, Refused, Unavailable
+from penstock.core.views import Accepted
 from penstock.server.remembered import Remembered
-from penstock.venues.venue import Reply
 
-RequestKey = tuple[int, str, str]
-"""(account, venue, what the venue's `repeat_key` gave)."""
+RequestKey = tuple[int, str, str, str]
+"""(account, venue, request id, business): two commands that agree in these are one request, sent again."""
 
-Outcome = Callable[[], Reply] | Refused | Unavailable | InDoubt
-"""How the first of them ended: what writes its reply once more, or why there is none."""
+Outcome = Accepted | Refused | Unavailable | InDoubt
+"""How the first of them ended."""
 
 REMEMBERED_MS = 120_000
 """A signature is good for a minute before and after its timestamp; later ones fail authentication."""
 REMEMBERED_MAX = 32_768
+
+
+def request_key(command: Withdraw | Transfer) -> RequestKey:
+    return (command.account_id, command.venue, command.request_id, command.business)
 
 
 class Repeats:
@@ -31,21 +35,19 @@ class Repeats:
     def __init__(self) -> None:
         # The value is made only when somebody joins: nearly every request is alone.
         self._running: dict[RequestKey, asyncio.Future[Outcome] | None] = {}
-        self._accepted: Remembered[RequestKey, Callable[[], Reply]] = Remembered(
-            REMEMBERED_MS, REMEMBERED_MAX
-        )
+        self._accepted: Remembered[RequestKey, Accepted] = Remembered(REMEMBERED_MS, REMEMBERED_MAX)
 
     def __len__(self) -> int:
         return len(self._running) + len(self._accepted)
 
-    def accepted(self, key: RequestKey) -> Callable[[], Reply] | None:
-        """What writes the reply of an accepted one once more."""
-        return self._accepted.get(key)
+    def __contains__(self, key: RequestKey) -> bool:
+        return key in self._running or self._accepted.get(key) is not None
 
-    async def join(self, key: RequestKey) -> Outcome | None:
-        """Wait for a running one and give its outcome; None, without waiting, where none runs."""
-        if key not in self._running:
-            return None
+    async def outcome(self, key: RequestKey) -> Outcome:
+        """Of a request that is in here; waits for a running one."""
+        accepted = self._accepted.get(key)
+        if accepted is not None:
+            return accepted
         joined = self._running[key]
         if joined is None:
             joined = self._running[key] = asyncio.get_running_loop().create_future()
@@ -53,7 +55,7 @@ class Repeats:
         return await asyncio.shield(joined)
 
     def begin(self, key: RequestKey) -> None:
-        assert key not in self._running, "join() tells of a running one"
+        assert key not in self._running, "the first one is still running"
         self._running[key] = None
 
     def finish(self, key: RequestKey, outcome: Outcome, now_ms: int) -> None:
@@ -61,5 +63,5 @@ class Repeats:
         joined = self._running.pop(key)
         if joined is not None:
             joined.set_result(outcome)
-        if not isinstance(outcome, Exception):
+        if isinstance(outcome, Accepted):
             self._accepted.put(key, outcome, now_ms)

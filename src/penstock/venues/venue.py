@@ -4,9 +4,9 @@ The gate's line for one request:
 
     route = the one whose method and raw path match       else venue.not_found() / venue.wrong_method()
     who = venue.authenticate(request, route, look_up)     a Reply: count it by IP and by venue.claimed_key()
-    repeat = venue.repeat_key(request, route)             seen just now: its first answer again, uncounted
     usage = limiter.charge(route.limit, who or IP)        over: venue.rate_limited(abusive)
-    ask = venue.read(request, route, who)                 a Reply ends it
+    ask = venue.read(request, route, who)                 a Reply ends it; on signed routes this comes before
+                                                          the limiter: a repeated command is not charged
     answer = engine or reader, asked with ask.question
     reply = ask.write(answer)
     headers = reply.headers + venue.limit_headers(usage)
@@ -130,14 +130,6 @@ class Venue(Protocol):
 
     def claimed_key(self, request: Request) -> str | None:
         """The key id the caller names, verified or not: for counting failed authentication."""
-        ...
-
-    def repeat_key(self, request: Request, route: Route) -> str | None:
-        """What two requests of one account have in common only if they are the same one, sent again.
-
-        Told from the head, of an authenticated request. None where the route changes nothing, or where the
-        body carries an id of the client's.
-        """
         ...
 
     def read(self, request: Request, route: Route, key: KeyView | None) -> Ask | Reply:

@@ -6,7 +6,8 @@ does not disturb its neighbours.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import apsw
@@ -21,7 +22,7 @@ from penstock.core.time import Clock
 from penstock.engine.decide import ROUNDS_MAX, collect_needs, decide, is_complete_after_one_round
 from penstock.engine.rows import ROW_TYPES, AccountRow, ApiKeyRow, AttemptRow, BookRow, ControlRow, Row
 from penstock.engine.rules import Decision, Moment, Rules
-from penstock.engine.snapshot import Needs, Snapshot
+from penstock.engine.snapshot import Key, Needs, Snapshot
 from penstock.store.sqlite.statements import TABLES, table
 
 if TYPE_CHECKING:
@@ -63,7 +64,10 @@ class BatchRunner:
         self._rules = rules
         self._clock = clock
         self._ids = ids
+        self._snapshot = Snapshot()
+        self._data_version: object = None
         self.keys_generation = 0
+        self.commit_s = 0.0
 
     def run(self, commands: Sequence[Command]) -> list[Outcome]:
         """Returns one outcome per command, in order, all durable.
@@ -81,29 +85,40 @@ class BatchRunner:
         try:
             snapshot = self._load(commands, now_ms)
             point("store.batch_loaded")
-            outcomes, changed = self._decide(snapshot, commands, now_ms)
+            outcomes = self._decide(snapshot, commands, now_ms)
             point("store.batch_decided")
-            self._write(changed)
+            self._write(snapshot.changed)
             point("store.batch_written")
         except BaseException:
+            self._snapshot.forget()
             # SQLite has rolled back by itself after some errors of the disk.
             if self._connection.in_transaction:
                 self._cursor.execute("ROLLBACK")
             raise
         point("store.before_commit")
+        began = time.monotonic()
         try:
             self._cursor.execute("COMMIT")
         except apsw.Error as error:
+            self._snapshot.forget()
             raise CommitInDoubt(str(error)) from error
+        self.commit_s = time.monotonic() - began
         point("store.committed")
-        if AccountRow in changed or ApiKeyRow in changed:
+        if AccountRow in snapshot.changed or ApiKeyRow in snapshot.changed:
             self.keys_generation += 1
         return outcomes
 
     def _load(self, commands: Sequence[Command], now_ms: UnixMs) -> Snapshot:
-        snapshot = Snapshot()
-        controls = table(ControlRow)
-        snapshot.loaded(ControlRow, (), map(controls.decode, self._cursor.execute(controls.select)))
+        snapshot = self._snapshot
+        version = self._connection.pragma("data_version")
+        if version != self._data_version:
+            # Somebody else has written this database: nothing that was kept is certain.
+            self._data_version = version
+            snapshot.forget()
+        snapshot.begin()
+        if not snapshot.knows_controls:
+            controls = table(ControlRow)
+            snapshot.loaded_controls(map(controls.decode, self._cursor.execute(controls.select)))
         self._load_into(snapshot, commands, now_ms)
         return snapshot
 
@@ -138,12 +153,9 @@ class BatchRunner:
                 found = self._cursor.execute(sql, (_json(values),))
                 snapshot.loaded_recipients([(kind, value) for value in values], map(accounts.decode, found))
 
-    def _decide(
-        self, snapshot: Snapshot, commands: Sequence[Command], now_ms: UnixMs
-    ) -> tuple[list[Outcome], dict[type[Row], dict[object, Row]]]:
+    def _decide(self, snapshot: Snapshot, commands: Sequence[Command], now_ms: UnixMs) -> list[Outcome]:
         moment = Moment(now_ms, self._ids)
         outcomes: list[Outcome] = []
-        changed: dict[type[Row], dict[object, Row]] = {}
         for command in commands:
             try:
                 decision = self._decide_one(snapshot, command, moment)
@@ -158,12 +170,8 @@ class BatchRunner:
                 continue
             for row in decision.writes:
                 snapshot.put(row)
-                rows = changed.get(type(row))
-                if rows is None:
-                    rows = changed[type(row)] = {}
-                rows[row.key] = row
             outcomes.append(decision.answer)
-        return outcomes, changed
+        return outcomes
 
     def _decide_one(self, snapshot: Snapshot, command: Command, moment: Moment) -> Decision:
         try:
@@ -174,7 +182,7 @@ class BatchRunner:
             self._load_into(snapshot, [command], moment.now_ms)
             return decide(snapshot, command, moment, self._rules)
 
-    def _write(self, changed: dict[type[Row], dict[object, Row]]) -> None:
+    def _write(self, changed: Mapping[type[Row], Mapping[Key, Row]]) -> None:
         for row_type in ROW_TYPES:
             rows = changed.get(row_type)
             if rows:

@@ -63,10 +63,6 @@ class Bitmart:
         key = auth.read_claims(request.headers).key
         return key.decode("latin-1") if key else None
 
-    def repeat_key(self, request: Request, route: Route) -> str | None:
-        """The signed timestamp with the signature: both cover every byte of the body."""
-        return auth.request_id(auth.read_claims(request.headers)) if route.path == wire.APPLY.path else None
-
     def read(self, request: Request, route: Route, key: KeyView | None) -> Ask | Reply:
         try:
             if route.path == wire.APPLY.path:
