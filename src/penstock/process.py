@@ -35,7 +35,9 @@ class LockedState:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise SettingsInvalid(f"{self._path} is in use by another Penstock; stop it or use another one") from error
+            raise SettingsInvalid(
+                f"{self._path} is in use by another Penstock; stop it or use another one"
+            ) from error
 
     def __exit__(self, *_: object) -> None:
         assert self._file is not None

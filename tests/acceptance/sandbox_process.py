@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -141,7 +142,7 @@ class Sandbox:
     # ---- the operator's side, and the files ----
 
     def admin(self, method: str, path: str, body: object = None) -> Any:
-        """One call of the admin API. Raises urllib.error.HTTPError."""
+        """One call of the admin API; it must succeed."""
         request = urllib.request.Request(
             self.facts["admin"]["url"] + path,
             None if body is None else json.dumps(body).encode(),
@@ -151,8 +152,11 @@ class Sandbox:
             },
             method=method,
         )
-        with urllib.request.urlopen(request, timeout=10) as response:
-            return json.load(response)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as response:
+                return json.load(response)
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{method} {path}: {error.code} {error.read()!r}") from None
 
     @property
     def account_id(self) -> int:

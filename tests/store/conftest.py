@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from penstock.core.ids import TimeOrderedIds
 from penstock.core.time import ManualClock
 from penstock.store.sqlite.store import SqliteStore
 from penstock.store.store import Store
@@ -45,3 +46,20 @@ def open_store(
 @pytest.fixture
 def seeded(open_store: Callable[[], Store], clock: ManualClock, ids: PausingIds) -> Seeded:
     return Seeded(open_store(), clock, ids)
+
+
+@pytest.fixture(params=["sqlite"])
+def open_second(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock
+) -> Iterator[Callable[[], Store]]:
+    """Opens the database of `open_store` once more, as another process would."""
+    assert request.param == "sqlite"
+    opened: list[Store] = []
+
+    def make() -> Store:
+        opened.append(SqliteStore(tmp_path / "penstock.db", RULES, clock, TimeOrderedIds(node=2)))
+        return opened[-1]
+
+    yield make
+    for store in opened:
+        store.close()

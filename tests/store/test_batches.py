@@ -22,7 +22,16 @@ from penstock.core.commands import (
 from penstock.core.refusals import RefusalCode, Refused, Unavailable
 from penstock.core.views import Accepted
 from penstock.engine.ledger import gas_wallet
-from penstock.engine.rows import AttemptRow, AuditRow, BookRow, EntryRow, LaneRow, RequestRow, WithdrawalRow
+from penstock.engine.rows import (
+    AccountRow,
+    AttemptRow,
+    AuditRow,
+    BookRow,
+    EntryRow,
+    LaneRow,
+    RequestRow,
+    WithdrawalRow,
+)
 from penstock.store.store import Store
 from penstock.store.verify import verify
 from tests.store.samples import DEPOSIT, SENDER, Seeded, answer
@@ -232,3 +241,28 @@ def test_a_caller_that_gave_up_stops_nobody_else(seeded: Seeded) -> None:
         assert futures[1].cancel()
     assert isinstance(futures[2].result(10), Accepted)
     assert isinstance(seeded.run(seeded.order("later")), Accepted)
+
+
+def test_what_another_process_commits_is_seen_by_the_next_batch(
+    seeded: Seeded, open_second: Callable[[], Store]
+) -> None:
+    seeded.run(seeded.order("a"))
+    other = open_second()
+    answer(other, FreezeAccount("test", seeded.account_id, frozen=True), AccountRow)
+    assert _codes([seeded.store.submit(seeded.order("b")).exception(10)]) == ["account_frozen"]
+    answer(other, FreezeAccount("test", seeded.account_id, frozen=False), AccountRow)
+    for at, store in enumerate((seeded.store, other, seeded.store, other)):
+        answer(store, seeded.order(f"c{at}"), Accepted)
+    assert seeded.balance(seeded.account_id) == (DEPOSIT - 500, 500)
+    _check(seeded)
+
+
+def test_rows_kept_from_before_a_batch_was_rolled_back_are_not_trusted(seeded: Seeded) -> None:
+    seeded.run(seeded.order("a"))
+    bad = msgspec.structs.replace(seeded.order("bad", DEPOSIT // 2), remark="\udfff")
+    for at in range(3):
+        outcomes = seeded.together(bad, seeded.order(f"r{at}", DEPOSIT // 4))
+        assert isinstance(outcomes[0], Exception)
+        assert isinstance(outcomes[1], Accepted)
+    assert seeded.balance(seeded.account_id) == (DEPOSIT - 100 - 3 * (DEPOSIT // 4), 100 + 3 * (DEPOSIT // 4))
+    _check(seeded)

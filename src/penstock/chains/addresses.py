@@ -36,7 +36,9 @@ def never_paid(catalogue: Catalogue, network: str, senders: Mapping[str, str]) -
     senders: our wallet by network; all of them, because one key may serve several networks.
     """
     listings = (listing for (_, code), listing in catalogue.listings.items() if code == network)
-    return frozenset({*senders.values(), *(listing.contract for listing in listings if listing.contract is not None)})
+    return frozenset(
+        {*senders.values(), *(listing.contract for listing in listings if listing.contract is not None)}
+    )
 
 
 def check_address(network: Network, address: str, memo: str, forbidden: frozenset[str]) -> str:

@@ -29,7 +29,8 @@ def parse_amount(text: str, scale: int) -> Units:
     text: such as "8.799999"; no sign, exponent, spaces, separators or leading zeros, ASCII digits only.
     scale: digits after the point that the asset has (USDT on TRON 6, ETH 18).
     Returns units >= 0; whether zero is allowed is for the rules to say.
-    Raises Refused(AMOUNT_MALFORMED) for any other text, Refused(AMOUNT_PRECISION) when digits beyond `scale` are not zero.
+    Raises Refused(AMOUNT_MALFORMED) for any other text, Refused(AMOUNT_PRECISION) when digits beyond `scale`
+    are not zero.
     """
     found = _PLAIN.fullmatch(text)
     if found is None:
@@ -73,7 +74,9 @@ def format_units_fixed(units: int, scale: int) -> str:
     """Write units with exactly `scale` decimals: (5_000_000, 6) -> "5.000000"."""
     sign = "-" if units < 0 else ""
     digits = str(abs(units)).rjust(scale + 1, "0")
-    return f"{sign}{digits[: len(digits) - scale]}.{digits[len(digits) - scale :]}" if scale else sign + digits
+    return (
+        f"{sign}{digits[: len(digits) - scale]}.{digits[len(digits) - scale :]}" if scale else sign + digits
+    )
 
 
 def precision_of(units: int, scale: int) -> int:

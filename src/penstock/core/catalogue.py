@@ -68,7 +68,9 @@ class Catalogue:
         self.networks = {network.code: network for network in networks}
         self.listings = {(listing.asset, listing.network): listing for listing in listings}
         self._prices = {
-            asset.code: parse_amount(asset.usd_price, PRICE_SCALE) for asset in assets if asset.usd_price is not None
+            asset.code: parse_amount(asset.usd_price, PRICE_SCALE)
+            for asset in assets
+            if asset.usd_price is not None
         }
         assert len(self.listings) == len(listings), "a listing stands twice"
         for listing in listings:

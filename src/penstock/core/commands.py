@@ -25,7 +25,7 @@ class AddressKind(StrEnum):
 class Withdraw(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True):
     """Pay `amount` less our fee to an address of the account's book.
 
-    key_id: the API key that signed; re-read with the account in the deciding transaction, so a freeze takes hold at once.
+    key_id: the API key that signed; read again with the account by the deciding transaction, so a freeze holds at once.
     request_id: what makes this request the same request for ever: the venue's own id, or for a venue without one the
     signature of the byte-identical request. business: canonical JSON of the fields that must not differ under one
     request_id ("" where the request_id already covers every byte).

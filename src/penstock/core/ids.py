@@ -10,6 +10,8 @@ WithdrawalId = NewType("WithdrawalId", int)
 AttemptId = NewType("AttemptId", int)
 PostingId = NewType("PostingId", int)
 
+NODES = 1 << 10
+COUNTS = 1 << 12
 EPOCH_MS = 1_704_067_200_000
 """2024-01-01T00:00:00Z: ids count milliseconds from here, so 41 bits last until 2093."""
 
@@ -30,8 +32,8 @@ class TimeOrderedIds:
     """
 
     def __init__(self, node: int | None = None) -> None:
-        self._node = secrets.randbelow(1024) if node is None else node
-        assert 0 <= self._node < 1024, self._node
+        self._node = secrets.randbelow(NODES) if node is None else node
+        assert 0 <= self._node < NODES, self._node
         self._last_ms = 0
         self._counter = 0
 
@@ -41,6 +43,6 @@ class TimeOrderedIds:
             self._last_ms, self._counter = now_ms, 0
         else:
             self._counter += 1
-            if self._counter == 4096:
+            if self._counter == COUNTS:
                 self._last_ms, self._counter = self._last_ms + 1, 0
         return ((self._last_ms - EPOCH_MS) << 22) | (self._node << 12) | self._counter

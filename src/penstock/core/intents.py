@@ -1,4 +1,4 @@
-"""What the signer is asked to sign: every field of the transaction, as values. Stored before signing (with its nonce)."""
+"""What the signer is asked to sign: every field of the transaction, as values. Stored before signing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class EvmIntent(msgspec.Struct, frozen=True, tag="evm", forbid_unknown_fields=Tr
 
 
 class SimulatedIntent(msgspec.Struct, frozen=True, tag="simulated", forbid_unknown_fields=True):
-    """A payment on a simulated chain. `units` is decimal text of the token's smallest unit; `fee` of the native coin's."""
+    """A payment on a simulated chain. units: decimal text, of the token's smallest unit; fee: of the coin's."""
 
     network: str
     sender: str
@@ -67,5 +67,3 @@ def encode_intent(intent: Intent) -> bytes:
 def decode_intent(text: bytes | str) -> Intent:
     """Raises msgspec.ValidationError or msgspec.DecodeError on anything `encode_intent` does not write."""
     return _decoder.decode(text)
-
-

@@ -1,7 +1,7 @@
 """Named moments at which a crash test may kill the service.
 
-`point(name)` does nothing until a test arms it; the service's processes arm it from the environment at start. The names are
-closed: a call with an unknown name fails at once, so the crash test's list cannot fall behind the code.
+`point(name)` does nothing until a test arms it; the service's processes arm it from the environment at start.
+The names are closed: a call with an unknown name fails at once, so the crash test's list cannot fall behind the code.
 """
 
 from __future__ import annotations

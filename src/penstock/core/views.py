@@ -11,7 +11,7 @@ from penstock.core.time import UnixMs
 
 
 class Accepted(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """The answer to Withdraw and Transfer. repeated: the same request had been accepted before; nothing new was done."""
+    """The answer to Withdraw and Transfer. repeated: the same request was accepted before; nothing new was done."""
 
     withdrawal_id: WithdrawalId
     accepted_ms: UnixMs

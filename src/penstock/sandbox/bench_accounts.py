@@ -57,7 +57,9 @@ def seed_bench(state_dir: Path, accounts: int) -> list[BenchAccount]:
     store = SqliteStore(state_dir / DATABASE_NAME, rules, SystemClock(), TimeOrderedIds())
     try:
         run_all(store, [SetControl(ACTOR, SENDING, stopped=True, reason="intake benchmark")])
-        created = run_all(store, [CreateAccount(ACTOR, str(FIRST_NUMBER + index)) for index in range(accounts)])
+        created = run_all(
+            store, [CreateAccount(ACTOR, str(FIRST_NUMBER + index)) for index in range(accounts)]
+        )
         made = [row for row in created if isinstance(row, AccountRow)]
         assert len(made) == accounts, "a fresh directory is needed"
         units = parse_amount(BALANCE, catalogue.scale(ASSET))
@@ -65,9 +67,7 @@ def seed_bench(state_dir: Path, accounts: int) -> list[BenchAccount]:
     finally:
         store.close()
     currency = CurrencyNames(catalogue).write(ASSET, NETWORK)
-    return [
-        BenchAccount(_key(account), _secret(account), ACTOR, currency, EVM_RECEIVER) for account in made
-    ]
+    return [BenchAccount(_key(account), _secret(account), ACTOR, currency, EVM_RECEIVER) for account in made]
 
 
 def _key(account: AccountRow) -> str:

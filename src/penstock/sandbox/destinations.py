@@ -27,11 +27,17 @@ DESTINATIONS = (
     Destination("BNB", "bsc", EVM_RECEIVER, "", verified=True, remark="treasury"),
     Destination("USDT", "tron", "TMuyRH4gC4dGPrhDtgQKSuF8cYDQBwEmXS", "", verified=True, remark="treasury"),
     Destination("TRX", "tron", "TMuyRH4gC4dGPrhDtgQKSuF8cYDQBwEmXS", "", verified=True, remark="treasury"),
-    Destination("BTC", "bitcoin", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", "", verified=True, remark="cold"),
-    Destination("SOL", "solana", "8ZTDss24t2XUMX2WS21TjQATtWeaztsKD4HYpDPLTr9W", "", verified=True, remark="cold"),
+    Destination(
+        "BTC", "bitcoin", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", "", verified=True, remark="cold"
+    ),
+    Destination(
+        "SOL", "solana", "8ZTDss24t2XUMX2WS21TjQATtWeaztsKD4HYpDPLTr9W", "", verified=True, remark="cold"
+    ),
     Destination("XRP", "ripple", "rUAmRDgxsLWKNgdbJQkbvkYz6k7nyGjd9j", "7001", verified=True, remark="desk"),
     Destination("USDT", "ethereum", EVM_UNVERIFIED, "", verified=False, remark="not verified"),
-    Destination("USDT", "tron", "TUH8FbaoER4FRP3SEGXGcJRd7rQNz3beDG", "", verified=False, remark="not verified"),
+    Destination(
+        "USDT", "tron", "TUH8FbaoER4FRP3SEGXGcJRd7rQNz3beDG", "", verified=False, remark="not verified"
+    ),
 )
 
 DEPOSIT_ADDRESSES = {

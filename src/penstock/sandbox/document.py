@@ -20,7 +20,9 @@ from penstock.sandbox.seed import (
 from penstock.venues.bitmart.currencies import CurrencyNames, write_network
 
 
-def write_sandbox_json(state_dir: Path, catalogue: Catalogue, senders: Mapping[str, str], base_url: str) -> None:
+def write_sandbox_json(
+    state_dir: Path, catalogue: Catalogue, senders: Mapping[str, str], base_url: str
+) -> None:
     """Write DIR/sandbox.json anew; senders: the hot wallet's address by network."""
     drawn = sandbox_secrets(state_dir)
     document = {
@@ -39,7 +41,9 @@ def write_sandbox_json(state_dir: Path, catalogue: Catalogue, senders: Mapping[s
         ],
         "venues": {"bitmart": _bitmart(state_dir, CurrencyNames(catalogue))},
     }
-    write_private(state_dir / "sandbox.json", msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
+    write_private(
+        state_dir / "sandbox.json", msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+    )
 
 
 def _bitmart(state_dir: Path, names: CurrencyNames) -> dict[str, object]:

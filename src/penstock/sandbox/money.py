@@ -11,7 +11,9 @@ WALLET_WHOLE_COINS = 10**9
 """What a simulated hot wallet starts with, of every asset of its network."""
 
 
-def fund_wallets(nodes: Mapping[str, SimulatedNode], senders: Mapping[str, str], catalogue: Catalogue) -> None:
+def fund_wallets(
+    nodes: Mapping[str, SimulatedNode], senders: Mapping[str, str], catalogue: Catalogue
+) -> None:
     """Give the hot wallets their coins and tokens, once; safe at every start."""
     for code, node in nodes.items():
         for asset, network in catalogue.listings:

@@ -68,7 +68,10 @@ def sandbox_secrets(folder: Path) -> SandboxSecrets:
     if path.exists():
         return msgspec.json.decode(path.read_bytes(), type=SandboxSecrets)
     drawn = SandboxSecrets(
-        api_key=secrets.token_hex(20), api_secret=secrets.token_hex(32), memo="sandbox", admin_token=secrets.token_hex(24)
+        api_key=secrets.token_hex(20),
+        api_secret=secrets.token_hex(32),
+        memo="sandbox",
+        admin_token=secrets.token_hex(24),
     )
     write_private(path, msgspec.json.encode(drawn))
     return drawn
@@ -93,7 +96,9 @@ def seed_sandbox(store: Store, catalogue: Catalogue, drawn: SandboxSecrets) -> A
     ]
     for network in catalogue.networks.values():
         float_units = parse_amount(GAS_FLOAT, catalogue.scale(network.native))
-        commands.append(RecordOpening(ACTOR, network.native, network.code, float_units, f"opening/{network.code}"))
+        commands.append(
+            RecordOpening(ACTOR, network.native, network.code, float_units, f"opening/{network.code}")
+        )
         address, memo = DEPOSIT_ADDRESSES[network.code]
         commands.append(SetDepositAddress(ACTOR, customer, network.code, address, memo))
     commands += _deposits(catalogue, customer)
@@ -147,7 +152,9 @@ def run_all(store: Store, commands: list[Command]) -> list[object]:
         futures = [store.submit(command) for command in commands[start : start + step]]
         for future in futures:
             error = future.exception()
-            if error is not None and not (isinstance(error, Refused) and error.code is RefusalCode.ALREADY_EXISTS):
+            if error is not None and not (
+                isinstance(error, Refused) and error.code is RefusalCode.ALREADY_EXISTS
+            ):
                 raise error
             answers.append(None if error else future.result())
     return answers

@@ -7,7 +7,14 @@ from pathlib import Path
 
 import msgspec
 
-from penstock.config import EvmNetwork, NetworkSettings, SecretPlace, Settings, SettingsInvalid, SimulatedNetwork
+from penstock.config import (
+    EvmNetwork,
+    NetworkSettings,
+    SecretPlace,
+    Settings,
+    SettingsInvalid,
+    SimulatedNetwork,
+)
 from penstock.core.catalogue import Catalogue
 from penstock.sandbox.evm_setup import DEV_CHAIN_ID, prepare_dev_chain
 from penstock.sandbox.seed import write_private
@@ -39,14 +46,20 @@ def sandbox_settings(state_dir: Path, port: int, chain_pace_ms: int | None) -> S
 def _paced(settings: Settings, block_ms: int) -> Settings:
     def paced(network: NetworkSettings) -> NetworkSettings:
         assert isinstance(network.chain, SimulatedNetwork)
-        return msgspec.structs.replace(network, chain=msgspec.structs.replace(network.chain, block_ms=block_ms))
+        return msgspec.structs.replace(
+            network, chain=msgspec.structs.replace(network.chain, block_ms=block_ms)
+        )
 
-    workers = msgspec.structs.replace(settings.workers, interval_ms=min(settings.workers.interval_ms, block_ms))
+    workers = msgspec.structs.replace(
+        settings.workers, interval_ms=min(settings.workers.interval_ms, block_ms)
+    )
     networks = [paced(network) for network in settings.networks]
     return msgspec.structs.replace(settings, networks=networks, workers=workers)
 
 
-def with_evm_node(settings: Settings, rpc_url: str, confirmations: int, contracts: dict[str, str]) -> Settings:
+def with_evm_node(
+    settings: Settings, rpc_url: str, confirmations: int, contracts: dict[str, str]
+) -> Settings:
     """The same settings with ethereum on a development node and its tokens at these contracts."""
     chain = EvmNetwork(rpc_url=rpc_url, chain_id=DEV_CHAIN_ID, finality="depth")
     networks = [
@@ -97,7 +110,9 @@ def signer_limits(catalogue: Catalogue, settings: Settings) -> dict[str, Network
             case SimulatedNetwork():
                 fee = FeeLimits(total_max=str(10**9))
                 assets = {listing.asset: payment for listing in listed}
-                limits[network.code] = SimulatedLimits(KEY, fee, fee, assets={**assets, network.native: payment})
+                limits[network.code] = SimulatedLimits(
+                    KEY, fee, fee, assets={**assets, network.native: payment}
+                )
             case EvmNetwork():
                 fee = FeeLimits(total_max=str(_GAS_MAX * _GAS_PRICE_MAX), per_gas_max=str(_GAS_PRICE_MAX))
                 contracts = {listing.contract: payment for listing in listed if listing.contract is not None}

@@ -11,8 +11,8 @@ from penstock.core.catalogue import Catalogue
 from penstock.core.refusals import Unavailable
 from penstock.core.time import SystemClock
 from penstock.engine.rules import Rules
-from penstock.sandbox.document import write_sandbox_json
 from penstock.process import LockedState, announce, prepare_process
+from penstock.sandbox.document import write_sandbox_json
 from penstock.service.running import Service
 from penstock.service.sandbox import open_sandbox
 from penstock.service.signer_keeper import SignerKeeper

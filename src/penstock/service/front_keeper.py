@@ -36,7 +36,9 @@ class FrontKeeper:
         try:
             self._listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
         except OSError as error:
-            raise Unavailable(f"cannot listen on {host}:{port}: {error.strerror}; choose another --port") from error
+            raise Unavailable(
+                f"cannot listen on {host}:{port}: {error.strerror}; choose another --port"
+            ) from error
         bound = self._listening.getsockname()[1]
         self.base_url = f"http://[{host}]:{bound}" if family == socket.AF_INET6 else f"http://{host}:{bound}"
         self._front: subprocess.Popen[bytes] | None = None

@@ -111,7 +111,7 @@ class Service:
         """
         stopping = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stopping.set())
+            signal.signal(number, lambda _number, _frame: stopping.set())
         front = FrontKeeper(self.store, self.settings.host, self.settings.port)
         config = FrontConfig(self.settings, str(self.state / DATABASE_NAME), self.senders, -1, -1, -1)
         workers = self.workers()

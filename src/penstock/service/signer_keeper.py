@@ -47,7 +47,7 @@ class SignerKeeper:
             try:
                 self._child = SignerChild(self._config)
             except Unavailable as error:
-                _log.error("the signer does not start", reason=str(error))  # noqa: TRY400
+                _log.error("the signer does not start", reason=str(error))
 
 
 def short_socket_path(state_dir: Path) -> Path:

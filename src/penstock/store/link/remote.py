@@ -87,6 +87,7 @@ class RemoteStore(asyncio.Protocol):
                     future.set_result(None if isinstance(answer, Nothing) else answer)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        del exc
         self._transport = None
         waiting, self._waiting = self._waiting, {}
         for future in waiting.values():

@@ -4,6 +4,8 @@ A fixed number of queries whatever the batch size, and one flush to disk. A refu
 does not disturb its neighbours.
 """
 
+# pyright: reportUnknownMemberType=false
+# apsw types blobs by a name its own stubs do not define.
 from __future__ import annotations
 
 import time

@@ -4,6 +4,8 @@ What is lost with which setting: see docs/decisions/0005-sqlite-through-apsw.md.
 loses nothing that was acknowledged, on kill -9 and on power loss, as long as the disk honours flushes.
 """
 
+# pyright: reportUnknownMemberType=false
+# apsw types blobs by a name its own stubs do not define.
 from __future__ import annotations
 
 import hashlib

@@ -1,5 +1,7 @@
 """Reading SQLite beside the writer: one read-only connection per thread."""
 
+# pyright: reportUnknownMemberType=false
+# apsw types blobs by a name its own stubs do not define.
 from __future__ import annotations
 
 import threading

@@ -3,6 +3,8 @@
 Batches form by themselves: while one commit waits for the disk, the next commands queue up.
 """
 
+# pyright: reportUnknownMemberType=false
+# apsw types blobs by a name its own stubs do not define.
 from __future__ import annotations
 
 import os
