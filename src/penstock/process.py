@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import gc
 import sys
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import IO
 
 import structlog
@@ -22,8 +24,36 @@ def announce(url: str) -> None:
     sys.stdout.flush()
 
 
+class StopRequest:
+    """An event that a signal's handler may set.
+
+    threading.Event is none: the thread that waits for it holds its lock at moments, and a handler that runs
+    in that very thread would wait for the lock for ever.
+    """
+
+    def __init__(self) -> None:
+        self._made = False
+        self._wake: SimpleQueue[None] = SimpleQueue()
+
+    def set(self) -> None:
+        self._made = True
+        self._wake.put(None)
+
+    def is_set(self) -> bool:
+        return self._made
+
+    def wait(self, timeout_s: float) -> bool:
+        """Whether it is set by then; returns as soon as it is."""
+        if not self._made:
+            with contextlib.suppress(Empty):
+                self._wake.get(timeout=timeout_s)
+        return self._made
+
+
 class LockedState:
-    """Hold a state directory for this process alone; made when missing. Raises SettingsInvalid when another has it."""
+    """Hold a state directory for this process alone; made when missing. Raises SettingsInvalid when another
+    has it.
+    """
 
     def __init__(self, state_dir: Path) -> None:
         self._path = state_dir
@@ -52,10 +82,13 @@ def settle_memory() -> None:
 
 
 def prepare_process() -> None:
-    """What holds for the whole process: logs to stderr, thread switching, crash points where a test asks for them."""
+    """What holds for the whole process: logs to stderr, thread switching, crash points where a test asks for
+    them.
+    """
     if not __debug__:
         raise SettingsInvalid("python -O removes the checks that money rests on; run without it")
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    # The writer thread and the event loop hand work to each other; the default 5 ms would be felt in every answer.
+    # The writer thread and the event loop hand work to each other; the default 5 ms would be felt in every
+    # answer.
     sys.setswitchinterval(0.0005)
     arm_from_environment()

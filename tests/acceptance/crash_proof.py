@@ -1,7 +1,7 @@
 """What must hold after a crash, judged from the node's state, the crash image and the signer's log.
 
-Nothing here asks the code under test; each check returns what it found wrong, so that a planted bug can be shown to be
-found.
+Nothing here asks the code under test; each check returns what it found wrong, so that a planted bug can be
+shown to be found.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ TRANSFER_TOPIC = "0x" + keccak(text="Transfer(address,address,uint256)").hex()
 
 
 def unstored(world: World) -> list[str]:
-    """Transactions of the hot wallet that the node knows, pending or mined, whose bytes are not in the crash image.
+    """Transactions of the hot wallet that the node knows, pending or mined, whose bytes are not in the crash
+    image.
 
-    Looked at after the kill and before any restart: bytes reached a socket before their row was durable. The image is
-    copied first, so that looking changes nothing of what the next start finds.
+    Looked at after the kill and before any restart: bytes reached a socket before their row was durable. The
+    image is copied first, so that looking changes nothing of what the next start finds.
     """
     image = world.folder / "image"
     shutil.rmtree(image, ignore_errors=True)
@@ -67,7 +68,9 @@ def mined(world: World) -> list[dict[str, Any]]:
 
 
 def wrongly_paid(world: World) -> list[str]:
-    """Compare all that the chain ever paid with the withdrawals there are: each once to the receiver, nothing else."""
+    """Compare all that the chain ever paid with the withdrawals there are: each once to the receiver, nothing
+    else.
+    """
     paid = Counter(
         (log["topics"][2][-40:], int(log["data"], 16))
         for log in transfers(world)

@@ -1,7 +1,7 @@
 """What the crash test kills: `penstock serve` on a prepared state directory, paying on an anvil of its own.
 
-Requests are signed and sent here by hand, and blocks come when the test says so. What must hold afterwards stands in
-crash_proof.py.
+Requests are signed and sent here by hand, and blocks come when the test says so. What must hold afterwards
+stands in crash_proof.py.
 """
 
 from __future__ import annotations
@@ -86,7 +86,9 @@ precision = 6
 
 @dataclass(frozen=True)
 class Prepared:
-    """A sandbox that was brought up once and stopped: its directory, its chain as anvil dumps it, its play secrets."""
+    """A sandbox that was brought up once and stopped: its directory, its chain as anvil dumps it, its play
+    secrets.
+    """
 
     state: Path
     chain: str
@@ -116,7 +118,9 @@ def prepare(folder: Path) -> Prepared:
 
 
 def start_sandbox(state: Path, node: Anvil, crash_at: str = "") -> subprocess.Popen[bytes]:
-    """Start `penstock sandbox` in a process group of its own. crash_at: "<point>:<n>", counted from its first breath."""
+    """Start `penstock sandbox` in a process group of its own. crash_at: "<point>:<n>", counted from its first
+    breath.
+    """
     return subprocess.Popen(
         [*PENSTOCK, "sandbox", "--port", "0", "--state", str(state), "--evm-rpc", node.url],
         stdin=subprocess.DEVNULL,
@@ -145,7 +149,9 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
 
 @dataclass
 class Asked:
-    """A withdrawal request, byte for byte, and what its sender heard. withdrawal_id: of the first answer; None: lost."""
+    """A withdrawal request, byte for byte, and what its sender heard. withdrawal_id: of the first answer;
+    None: lost.
+    """
 
     net: int
     wire: bytes
@@ -156,9 +162,9 @@ class Asked:
 class World:
     """One state directory, one chain, and the service that is started, killed and started again on them.
 
-    asked: the requests of the case under way; made: how many there have been in all. nets: of every withdrawal that
-    came to be, case after case, in the token's smallest unit. blocks: those read so far; this chain is never
-    reorganised. whole: False once a case has failed here.
+    asked: the requests of the case under way; made: how many there have been in all. nets: of every
+    withdrawal that came to be, case after case, in the token's smallest unit. blocks: those read so far; this
+    chain is never reorganised. whole: False once a case has failed here.
     """
 
     prepared: Prepared
@@ -195,11 +201,13 @@ class World:
         """Copy the prepared state, load the prepared chain, write the settings."""
         shutil.copytree(self.prepared.state, self.state)
         assert self.node.ask("anvil_loadState", self.prepared.chain) is True
-        # A loaded chain can be asked about the state at its last block only, and the service asks about a final one.
+        # A loaded chain can be asked about the state at its last block only, and the service asks about a
+        # final one.
         self.node.mine(CONFIRMATIONS)
         signer = self.state / "signer" / "signer.json"
         told = json.loads(signer.read_text())
-        # Deep test folders are too long for a socket's path; a relative one is taken from the signer's folder.
+        # Deep test folders are too long for a socket's path; a relative one is taken from the signer's
+        # folder.
         told["socket"] = "s"
         signer.write_text(json.dumps(told))
         text = SETTINGS.format(
@@ -244,7 +252,7 @@ class World:
     def log(self) -> str:
         return (self.folder / "log").read_text()[-4_000:]
 
-    # ---- asking ---------------------------------------------------------------------------------------------
+    # ---- asking --------------------------------------------------------------------------------------------
 
     def ask_all(self) -> None:
         """Send every request at once, then hear the answers, as far as any come."""
@@ -295,13 +303,13 @@ class World:
             return None
         return connection
 
-    # ---- waiting ---------------------------------------------------------------------------------------------
+    # ---- waiting -------------------------------------------------------------------------------------------
 
     def await_crash(self, *, mining: bool) -> int:
         """Wait until the service is dead; its exit code. Fails when it lives on.
 
-        mining: let a block come whenever the service has seen what the last one did, so that none of its moments is
-        jumped over; and every BLOCK_S_MAX in any case.
+        mining: let a block come whenever the service has seen what the last one did, so that none of its
+        moments is jumped over; and every BLOCK_S_MAX in any case.
         """
         assert self.process is not None
         ends_s = time.monotonic() + CRASH_S_MAX
@@ -346,8 +354,8 @@ class World:
 
 
 def _heard(connection: socket.socket | None) -> str | None:
-    """The withdrawal's id of a whole answer; None when the connection ended before. Any other answer is a failure:
-    a service that is being killed must not tell lies meanwhile.
+    """The withdrawal's id of a whole answer; None when the connection ended before. Any other answer is a
+    failure: a service that is being killed must not tell lies meanwhile.
     """
     if connection is None:
         return None

@@ -1,4 +1,6 @@
-"""Kill everything at each named moment; what the node shows afterwards is each withdrawal paid once or not at all."""
+"""Kill everything at each named moment; what the node shows afterwards is each withdrawal paid once or not at
+all.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +64,8 @@ CASES = (
     Case("intake.queued"),
     Case("intake.answer_ready"),
     Case("intake.answer_handed_over", 2),
-    # One batch takes the requests, then come plan, signed bytes, sent, mined and settled, and lease renewals between.
+    # One batch takes the requests, then come plan, signed bytes, sent, mined and settled, and lease renewals
+    # between.
     Case("store.batch_taken"),
     Case("store.batch_begun", 2),
     Case("store.batch_loaded", 3),

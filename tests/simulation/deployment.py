@@ -130,6 +130,21 @@ class Deployment:
         self.store.close()
         self.node.close()
 
+    def back_up(self) -> Path:
+        """A copy of the database as it is now, as an operator makes one."""
+        copy = self.folder / "backup.db"
+        reading = apsw.Connection(str(self.node.database), flags=apsw.SQLITE_OPEN_READONLY)
+        reading.execute("VACUUM INTO ?", (str(copy),))
+        reading.close()
+        return copy
+
+    def restore(self, backup: Path) -> None:
+        """Start again on a backup; the chain and the signer's log are where they were."""
+        self.store.close()
+        self.node.database = backup
+        self.store = SqliteStore(backup, self.rules, self.clock, TimeOrderedIds(node=2))
+        self.lane = self.new_lane()
+
     def new_lane(self) -> Lane:
         """A worker that has just started, and knows nothing but what is stored."""
         self.owners += 1

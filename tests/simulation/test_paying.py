@@ -374,6 +374,36 @@ def test_a_worker_that_slept_past_its_lease_may_sign_but_its_bytes_are_never_sen
     service.check_settled()
 
 
+@pytest.mark.parametrize("paid_before", [0, 1, 3])
+def test_an_older_backup_pays_nothing_twice(deploy: Deploy, paid_before: int) -> None:
+    service = deploy()
+    for at in range(paid_before):
+        service.withdraw(f"early{at}", 7_000_000 + at)
+        service.run_until_final()
+    service.withdraw("r1")
+    backup = service.back_up()
+    service.run_until_final()
+    offered = len(service.node.offered)
+    service.restore(backup)
+    service.passes(30)
+    assert "never planned here" in _lane_row(service).quarantine
+    assert len(service.node.offered) == offered
+    assert [service.paid(row) for row in service.rows()] == [1] * (paid_before + 1)
+
+
+def test_a_backup_from_before_the_signature_sends_the_very_bytes_again(deploy: Deploy) -> None:
+    service = deploy()
+    withdrawal_id = service.withdraw("r1")
+    backup = service.back_up()
+    service.script.stick_next()
+    run_pass(service.lane)
+    assert service.row(withdrawal_id).state is State.SENT
+    service.restore(backup)
+    service.run_until_final()
+    assert service.row(withdrawal_id).state is State.CONFIRMED
+    service.check_settled()
+
+
 def test_sending_before_storing_is_caught(deploy: Deploy) -> None:
     service = deploy()
     service.lane.unsafe_send_before_store = True

@@ -9,9 +9,8 @@ import socket
 import sys
 from typing import Any
 
-import uvicorn
-
-from penstock.server.protocol import StrictProtocol
+from penstock.server.http import BACKLOG, make_server
+from penstock.server.protocol import plain_refusal
 
 # As long as the service's own answer to an accepted withdrawal.
 BODY = (
@@ -33,20 +32,10 @@ async def answer_nothing(_scope: Any, _receive: Any, send: Any) -> None:  # noqa
 
 
 def main() -> None:
-    listening = socket.create_server(("127.0.0.1", 0), backlog=1_024)
-    config = uvicorn.Config(
-        answer_nothing,
-        http=StrictProtocol,
-        loop="uvloop",
-        ws="none",
-        lifespan="off",
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-    )
+    listening = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
     sys.stdout.write(f"ready http://127.0.0.1:{listening.getsockname()[1]}\n")
     sys.stdout.flush()
-    uvicorn.Server(config).run(sockets=[listening])
+    make_server(answer_nothing, plain_refusal).run(sockets=[listening])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Named moments at which a crash test may kill the service.
 
 `point(name)` does nothing until a test arms it; the service's processes arm it from the environment at start.
-The names are closed: a call with an unknown name fails at once, so the crash test's list cannot fall behind the code.
+The names are closed: a call with an unknown name fails at once, so the crash test's list cannot fall behind
+the code.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 CRASH_AT = "PENSTOCK_TEST_CRASH_AT"
-"""Test switch: "<point>[:<n>]" kills every process of the group when one of them reaches the point for the n-th time.
+"""Test switch: "<point>[:<n>]" kills every process of the group when one of them reaches the point for the
+n-th time.
 
-"@<file>": the same, by what that file says once it exists, so that a service that runs can be told where to die. Hits
-count from then on; before the end REACHED is written behind it.
+"@<file>": the same, by what that file says once it exists, so that a service that runs can be told where to
+die. Hits count from then on; before the end REACHED is written behind it.
 """
 
 REACHED = " reached"

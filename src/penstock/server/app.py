@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+
 from penstock.server.gate import AsgiApp, Gate, Receive, Scope_, Send, send_reply
 from penstock.venues.venue import Reply
 
 ADMIN_PREFIX = b"/admin/"
 HEALTH_PATH = b"/healthz"
-_HEALTHY = Reply(200, ((b"content-type", b"application/json"),), b'{"status":"ok"}')
 
 
-def make_app(gate: Gate, admin: AsgiApp) -> AsgiApp:
-    """gate: for everything but the admin API's prefix and the health check. Lifespan events pass unanswered."""
+def make_app(gate: Gate, admin: AsgiApp, health: Callable[[], Reply]) -> AsgiApp:
+    """gate: for everything but the admin API's prefix and the health check. health: answers the latter; may block.
+
+    Lifespan events pass unanswered.
+    """
 
     async def app(scope: Scope_, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -20,7 +25,7 @@ def make_app(gate: Gate, admin: AsgiApp) -> AsgiApp:
         if path.startswith(ADMIN_PREFIX):
             await admin(scope, receive, send)
         elif path == HEALTH_PATH:
-            await send_reply(send, _HEALTHY)
+            await send_reply(send, await asyncio.to_thread(health))
         else:
             await gate(scope, receive, send)
 

@@ -11,6 +11,7 @@ import os
 import socket
 import sys
 import uuid
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -25,6 +26,7 @@ from penstock.process import prepare_process, settle_memory
 from penstock.server.admin import admin_app
 from penstock.server.app import make_app
 from penstock.server.gate import Gate
+from penstock.server.health import health_reply
 from penstock.server.http import end_with, make_server, run_server
 from penstock.store.link.remote import RemoteStore
 from penstock.store.sqlite.reader import SqliteReader
@@ -88,7 +90,9 @@ def run(config: FrontConfig) -> None:
         reply = venue.too_large() if status == PAYLOAD_TOO_LARGE else venue.malformed()
         return dict(reply.headers)[b"content-type"], reply.body
 
-    server = make_server(make_app(gate, admin), refusal_body)
+    started_ms = clock.monotonic_ms()
+    health = partial(health_reply, reader, catalogue, clock, started_ms)
+    server = make_server(make_app(gate, admin, health), refusal_body)
     tasks: list[asyncio.Task[None]] = []
 
     async def started() -> None:

@@ -16,12 +16,17 @@ from penstock.sandbox.document import write_sandbox_json
 from penstock.service.running import Service
 from penstock.service.sandbox import open_sandbox
 from penstock.service.signer_keeper import SignerKeeper
+from penstock.signer.launch import SetUpFailed
 from penstock.store.sqlite.connection import StoreUnusable
 from penstock.store.sqlite.reader import SqliteReader
 from penstock.store.sqlite.store import DATABASE_NAME
 from penstock.store.verify import verify as verify_reader
 
 __all__ = ["Service", "VerifyReport", "open_sandbox", "run_sandbox", "run_serve", "verify"]
+
+
+STARTING_FAILED = (SettingsInvalid, StoreUnusable, SetUpFailed, Unavailable)
+"""What the operator can mend; anything else is a bug and shows its traceback."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,7 @@ def run_serve(config: Path) -> int:
             finally:
                 service.close()
                 signer.stop()
-    except (SettingsInvalid, StoreUnusable, Unavailable) as error:
+    except STARTING_FAILED as error:
         sys.stderr.write(f"penstock: {error}\n")
         return 1
     return 0
@@ -69,7 +74,7 @@ def run_sandbox(
             finally:
                 service.close()
                 service.signer.stop()
-    except (SettingsInvalid, StoreUnusable, Unavailable) as error:
+    except STARTING_FAILED as error:
         sys.stderr.write(f"penstock: {error}\n")
         return 1
     return 0

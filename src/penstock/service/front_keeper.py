@@ -8,12 +8,12 @@ import select
 import socket
 import subprocess
 import sys
-import threading
 
 import msgspec
 import structlog
 
 from penstock.core.refusals import Unavailable
+from penstock.process import StopRequest
 from penstock.server.front import READY, FrontConfig
 from penstock.server.http import BACKLOG
 from penstock.store.link.serving import ServedLink
@@ -77,7 +77,7 @@ class FrontKeeper:
         """None while it runs."""
         return None if self._front is None else self._front.poll()
 
-    def run_until(self, stopping: threading.Event, config: FrontConfig) -> None:
+    def run_until(self, stopping: StopRequest, config: FrontConfig) -> None:
         """Keep a front running until `stopping` is set. Raises Unavailable when a new one does not start."""
         while not stopping.wait(CHECK_S):
             if self.exit_code() is not None and not stopping.is_set():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +19,7 @@ from penstock.core.ids import TimeOrderedIds
 from penstock.core.points import point
 from penstock.core.time import SystemClock
 from penstock.engine.rules import Rules
-from penstock.process import SEND_BEFORE_STORE, settle_memory
+from penstock.process import SEND_BEFORE_STORE, StopRequest, settle_memory
 from penstock.server.front import FrontConfig
 from penstock.service.front_keeper import FrontKeeper
 from penstock.service.signer_keeper import SignerKeeper
@@ -109,7 +108,7 @@ class Service:
 
         Raises Unavailable when the port cannot be had or the front process does not start.
         """
-        stopping = threading.Event()
+        stopping = StopRequest()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: stopping.set())
         front = FrontKeeper(self.store, self.settings.host, self.settings.port)

@@ -63,10 +63,11 @@ def _evm_address(config: Path) -> str:
 
 
 def _limit_signer(config: Path, catalogue: Catalogue, settings: Settings, state_dir: Path) -> None:
-    """Write the signer's limits anew: they follow what this start lists, and the socket where the directory is now.
+    """Write the signer's limits anew: they follow what this start lists, and the socket where the directory
+    is now.
 
-    Whole or not at all, and with its paths relative as they stand there: a copied directory must never sign with the
-    log of the one it was copied from.
+    Whole or not at all, and with its paths relative as they stand there: a copied directory must never sign
+    with the log of the one it was copied from.
     """
     known = msgspec.json.decode(config.read_bytes(), type=SignerConfig)
     limits = signer_limits(catalogue, settings)

@@ -157,16 +157,14 @@ def _check_holds(reader: Reader, report: Report, rows: dict[int, WithdrawalRow])
     """What is held of each balance is what open withdrawals and unsettled network fees hold, no more."""
     due: dict[tuple[int, str, str], int] = defaultdict(int)
     for row in rows.values():
-        if row.state not in FINAL_STATES:
+        if row.state not in FINAL_STATES and row.state is not State.CHALLENGED:
             due[(row.account_id, row.asset, row.wallet)] += row.amount
     fees: dict[str, int] = defaultdict(int)
     for nonce in reader.rows(NonceRow):
         fees[gas_wallet(nonce.network)] += nonce.fee_held
     for balance in reader.rows(BalanceRow):
-        if balance.account_id == HOUSE_ACCOUNT:
-            expected = fees.pop(balance.wallet, 0)
-        else:
-            expected = due.pop(balance.key, 0)
+        ours = balance.account_id == HOUSE_ACCOUNT
+        expected = fees.pop(balance.wallet, 0) if ours else due.pop(balance.key, 0)
         if balance.held != expected:
             report.violated(f"balance {balance.key} holds {balance.held}, for open payments of {expected}")
     for key, units in [*due.items(), *fees.items()]:

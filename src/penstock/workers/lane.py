@@ -96,12 +96,22 @@ class Lane:
         if mine and row is not None and row.lease_until_ms - self.clock.now_ms() > self.pace.lease_ms // 2:
             self.held = row
             return row
-        first = self.chain.next_nonce(self.sender) if row is None else 0
+        first = self._first_nonce() if row is None else 0
         claim = ClaimLane(self.network, self.sender, self.owner, self.pace.lease_ms, first)
         answer = self.run(claim)
         assert isinstance(answer, LaneRow)
         self.held = answer
         return answer
+
+    def _first_nonce(self) -> int:
+        """Where a lane begins that the database knows nothing of: at the chain's next nonce.
+
+        Unless our signer has signed for the one before. Then the database is older than the signer's log (a backup
+        from before the first payment), and what it calls unpaid may be paid. The lane then begins behind the chain,
+        which quarantines it, whenever the process may die on the way.
+        """
+        first = self.chain.next_nonce(self.sender)
+        return first - 1 if first and self.signer.has_signed(self.network, first - 1) else first
 
     def may_send(self) -> bool:
         """Whether new transactions may be planned, signed and sent here right now."""

@@ -31,6 +31,9 @@ class Credentials(msgspec.Struct, frozen=True):
     secret: Secret
     memo: str
 
+    def __repr__(self) -> str:
+        return f"Credentials(key={self.key!r}, ***)"
+
 
 class OutgoingRequest(msgspec.Struct, frozen=True):
     """Ready to be sent as it is. query: encoded, without "?". Headers hold the key: never log them."""
