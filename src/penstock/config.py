@@ -40,9 +40,9 @@ class SecretPlace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             try:
                 value = Path(self.file).read_text().strip()
             except OSError as error:
-                raise SettingsInvalid(f"{self.file}: {error.strerror}") from error
+                raise SettingsInvalid(f"the secret in {self.file}: {error.strerror}") from error
         if not value:
-            raise SettingsInvalid(f"the secret in {self.env or self.file} is empty")
+            raise SettingsInvalid(f"the secret in {self.env or self.file} is missing or empty")
         return Secret.of(value)
 
 
@@ -119,8 +119,12 @@ class PolicySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     daily_quota_btc: str | None = None
 
     def policy(self) -> Policy:
+        """Raises SettingsInvalid."""
         quota = self.daily_quota_btc
-        return Policy(daily_quota_sat=None if quota is None else parse_amount(quota, 8))
+        try:
+            return Policy(daily_quota_sat=None if quota is None else parse_amount(quota, 8))
+        except Refused as refused:
+            raise SettingsInvalid(f"policy.daily_quota_btc: {refused}") from refused
 
 
 class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -59,18 +59,19 @@ class Connection:
     def answer(self) -> Answer:
         """Read one answer. Raises AssertionError when the connection ends before it is whole."""
         began_s = time.monotonic()
-        read = self.socket.makefile("rb")
-        status_line = read.readline()
-        assert status_line.startswith(b"HTTP/1.1 "), status_line
-        headers: dict[str, str] = {}
-        while (line := read.readline().rstrip(b"\r\n")) != b"":
-            name, _, value = line.decode().partition(":")
-            assert name.lower() not in headers, line
-            headers[name.lower()] = value.strip()
-        body = read.read(int(headers["content-length"]))
+        with self.socket.makefile("rb") as read:
+            status_line = read.readline()
+            assert status_line.startswith(b"HTTP/1.1 "), status_line
+            headers: dict[str, str] = {}
+            while (line := read.readline().rstrip(b"\r\n")) != b"":
+                name, _, value = line.decode().partition(":")
+                assert name.lower() not in headers, line
+                headers[name.lower()] = value.strip()
+            body = read.read(int(headers["content-length"]))
         assert len(body) == int(headers["content-length"])
         seconds = time.monotonic() - began_s
-        return Answer(int(status_line.split()[1]), headers, body, seconds, headers.get("connection") == "close")
+        closed = headers.get("connection") == "close"
+        return Answer(int(status_line.split()[1]), headers, body, seconds, closed)
 
     def exchange(self, raw: bytes) -> Answer:
         self.send(raw)

@@ -77,7 +77,10 @@ class Sandbox:
         """SIGTERM; returns the exit code."""
         assert self.process is not None
         self.process.terminate()
-        return self.process.wait(STOP_S_MAX)
+        code = self.process.wait(STOP_S_MAX)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        return code
 
     def kill(self) -> None:
         """Like a crash: every process of it ends at once, the signer too. Harmless when it has ended."""

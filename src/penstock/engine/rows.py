@@ -1,7 +1,8 @@
 """The rows the engine reads and writes. `KEY` names the primary key; statements are derived from these.
 
 Fields annotated `Units` are stored as canonical decimal text, because 18-decimal amounts overflow 64 bits.
-Rows with `APPEND_ONLY` are inserted once and never change; the database's triggers refuse anything else.
+Rows with `APPEND_ONLY` are inserted once and never change; the database's triggers refuse anything else. No rule
+ever asks for rows with `WRITE_ONLY`, so a batch need not keep them findable.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ class Row(msgspec.Struct, frozen=True, gc=False, tag=True):
     TABLE: ClassVar[str]
     KEY: ClassVar[tuple[str, ...]]
     APPEND_ONLY: ClassVar[bool] = False
+    WRITE_ONLY: ClassVar[bool] = False
 
     @property
     def key(self) -> tuple[int | str, ...]:
@@ -134,6 +136,7 @@ class PostingRow(Row, frozen=True, gc=False):
     TABLE = "postings"
     KEY = ("posting_id",)
     APPEND_ONLY = True
+    WRITE_ONLY = True
     posting_id: PostingId
     kind: str
     withdrawal_id: WithdrawalId | None
@@ -151,6 +154,7 @@ class EntryRow(Row, frozen=True, gc=False):
     TABLE = "entries"
     KEY = ("posting_id", "line")
     APPEND_ONLY = True
+    WRITE_ONLY = True
     posting_id: PostingId
     line: int
     ledger_account: str
@@ -224,6 +228,7 @@ class HistoryRow(Row, frozen=True, gc=False):
     TABLE = "history"
     KEY = ("withdrawal_id", "sequence")
     APPEND_ONLY = True
+    WRITE_ONLY = True
     withdrawal_id: WithdrawalId
     sequence: int
     state_before: str
@@ -241,6 +246,7 @@ class OutboxRow(Row, frozen=True, gc=False):
 
     TABLE = "outbox"
     KEY = ("withdrawal_id", "sequence")
+    WRITE_ONLY = True
     withdrawal_id: WithdrawalId
     sequence: int
     account_id: AccountId
@@ -374,6 +380,7 @@ class AuditRow(Row, frozen=True, gc=False):
     TABLE = "audit"
     KEY = ("audit_id",)
     APPEND_ONLY = True
+    WRITE_ONLY = True
     audit_id: int
     actor: str
     act: str

@@ -7,7 +7,7 @@ decision can never rest on a row that merely was not looked up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Collection, Container, Iterable
 from typing import Any, ClassVar, TypeVar, cast
 
 from penstock.core.commands import RecipientKind
@@ -55,6 +55,7 @@ class Needs:
 KEPT_TYPES: tuple[type[Row], ...] = (AccountRow, ApiKeyRow, BalanceRow, QuotaRow, ControlRow)
 """Rows asked for again and again, by every withdrawal of an account."""
 KEPT_ROWS_MAX = 100_000
+WRITE_ONLY_TYPES = tuple(row_type for row_type in ROW_TYPES if row_type.WRITE_ONLY)
 
 
 class Snapshot:
@@ -65,7 +66,7 @@ class Snapshot:
     certain, `forget`.
     """
 
-    __slots__ = ("_attempts_at", "_book", "_recipients", "_rows", "changed")
+    __slots__ = ("_attempts_at", "_book", "_recipients", "_rows", "appended", "changed")
 
     def __init__(self) -> None:
         self._rows: dict[type[Row], dict[Key, Row | None]] = {}
@@ -87,6 +88,13 @@ class Snapshot:
         self._recipients: dict[tuple[RecipientKind, str], AccountId | None] = {}
         self._attempts_at: dict[tuple[str, str, int], dict[int, AttemptRow]] = {}
         self.changed: dict[type[Row], dict[Key, Row]] = {}
+        self.appended: dict[type[Row], list[Row]] = {row_type: [] for row_type in WRITE_ONLY_TYPES}
+
+    def writes(self, row_type: type[Row]) -> Collection[Row]:
+        """What the batch's decisions wrote of this type, the last version of each row."""
+        if row_type.WRITE_ONLY:
+            return self.appended[row_type]
+        return self.changed.get(row_type, {}).values()
 
     @property
     def knows_controls(self) -> bool:
@@ -174,7 +182,11 @@ class Snapshot:
 
     def put(self, row: Row) -> None:
         """Make `row` what later decisions of the batch see, and what the store writes."""
-        row_type, key = type(row), row.key
+        row_type = type(row)
+        if row_type.WRITE_ONLY:
+            self.appended[row_type].append(row)
+            return
+        key = row.key
         self._rows[row_type][key] = row
         changed = self.changed.get(row_type)
         if changed is None:

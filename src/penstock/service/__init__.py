@@ -13,10 +13,13 @@ from penstock.core.time import SystemClock
 from penstock.engine.rules import Rules
 from penstock.process import LockedState, announce, prepare_process
 from penstock.sandbox.document import write_sandbox_json
+from penstock.server.admin.app import TOKEN_BYTES_MIN
 from penstock.service.running import Service
 from penstock.service.sandbox import open_sandbox
 from penstock.service.signer_keeper import SignerKeeper
+from penstock.signer.config import ConfigRefused
 from penstock.signer.launch import SetUpFailed
+from penstock.signer.messages import SignerRefused
 from penstock.store.sqlite.connection import StoreUnusable
 from penstock.store.sqlite.reader import SqliteReader
 from penstock.store.sqlite.store import DATABASE_NAME
@@ -25,7 +28,7 @@ from penstock.store.verify import verify as verify_reader
 __all__ = ["Service", "VerifyReport", "open_sandbox", "run_sandbox", "run_serve", "verify"]
 
 
-STARTING_FAILED = (SettingsInvalid, StoreUnusable, SetUpFailed, Unavailable)
+STARTING_FAILED = (SettingsInvalid, StoreUnusable, SetUpFailed, ConfigRefused, SignerRefused, Unavailable)
 """What the operator can mend; anything else is a bug and shows its traceback."""
 
 
@@ -42,9 +45,10 @@ def run_serve(config: Path) -> int:
     """`penstock serve`: the service with the operator's settings, in the foreground. Returns the exit code."""
     try:
         settings = read_settings(config)
+        signer_config = _checked(settings)
         with LockedState(Path(settings.state_dir)):
             prepare_process()
-            signer = SignerKeeper(Path(settings.state_dir) / settings.signer_config)
+            signer = SignerKeeper(signer_config)
             service = Service(settings, settings.catalogue(), signer)
             try:
                 service.serve(announce)
@@ -55,6 +59,24 @@ def run_serve(config: Path) -> int:
         sys.stderr.write(f"penstock: {error}\n")
         return 1
     return 0
+
+
+def _checked(settings: Settings) -> Path:
+    """Find what the operator forgot before any process is started. Returns the signer's configuration.
+
+    Raises SettingsInvalid.
+    """
+    settings.catalogue()
+    settings.policy.policy()
+    if len(settings.admin_token.read().reveal()) < TOKEN_BYTES_MIN:
+        raise SettingsInvalid(f"admin_token: it must have at least {TOKEN_BYTES_MIN} bytes")
+    signer_config = Path(settings.state_dir) / settings.signer_config
+    if not signer_config.is_file():
+        raise SettingsInvalid(
+            f"signer_config: {signer_config} is not there; write it, then make its keys and log: "
+            f"python -m penstock.signer --config {signer_config} --init --create-keys"
+        )
+    return signer_config
 
 
 def run_sandbox(

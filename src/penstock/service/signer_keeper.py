@@ -12,6 +12,7 @@ import structlog
 
 from penstock.core.refusals import Unavailable
 from penstock.signer.client import SignerClient
+from penstock.signer.config import ConfigRefused
 from penstock.signer.launch import SignerChild
 
 CHECK_S = 0.5
@@ -46,7 +47,7 @@ class SignerKeeper:
             _log.error("the signer ended; starting it again", exit_code=self._child.exit_code())
             try:
                 self._child = SignerChild(self._config)
-            except Unavailable as error:
+            except (Unavailable, ConfigRefused) as error:
                 _log.error("the signer does not start", reason=str(error))
 
 

@@ -9,7 +9,7 @@ does not disturb its neighbours.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import apsw
@@ -22,9 +22,9 @@ from penstock.core.points import point
 from penstock.core.refusals import Refused, Unavailable
 from penstock.core.time import Clock
 from penstock.engine.decide import ROUNDS_MAX, collect_needs, decide, is_complete_after_one_round
-from penstock.engine.rows import ROW_TYPES, AccountRow, ApiKeyRow, AttemptRow, BookRow, ControlRow, Row
+from penstock.engine.rows import ROW_TYPES, AccountRow, ApiKeyRow, AttemptRow, BookRow, ControlRow
 from penstock.engine.rules import Decision, Moment, Rules
-from penstock.engine.snapshot import Key, Needs, Snapshot
+from penstock.engine.snapshot import Needs, Snapshot
 from penstock.store.sqlite.statements import TABLES, table
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class BatchRunner:
             point("store.batch_loaded")
             outcomes = self._decide(snapshot, commands, now_ms)
             point("store.batch_decided")
-            self._write(snapshot.changed)
+            self._write(snapshot)
             point("store.batch_written")
         except BaseException:
             self._snapshot.forget()
@@ -184,12 +184,12 @@ class BatchRunner:
             self._load_into(snapshot, [command], moment.now_ms)
             return decide(snapshot, command, moment, self._rules)
 
-    def _write(self, changed: Mapping[type[Row], Mapping[Key, Row]]) -> None:
+    def _write(self, snapshot: Snapshot) -> None:
         for row_type in ROW_TYPES:
-            rows = changed.get(row_type)
+            rows = snapshot.writes(row_type)
             if rows:
                 known = TABLES[row_type]
-                self._cursor.executemany(known.insert, map(known.encode, rows.values()))
+                self._cursor.executemany(known.insert, map(known.encode, rows))
 
 
 def _json(value: object) -> str:

@@ -1,6 +1,6 @@
 """Opening SQLite with the settings our promises rest on, each read back; and the numbered migrations.
 
-What is lost with which setting: see docs/decisions/0005-sqlite-through-apsw.md. WAL with synchronous=FULL
+What is lost with which setting: see docs/decisions/0004-sqlite-through-apsw.md. WAL with synchronous=FULL
 loses nothing that was acknowledged, on kill -9 and on power loss, as long as the disk honours flushes.
 """
 
