@@ -168,7 +168,9 @@ class Sandbox:
         ((account_id,),) = self.rows("SELECT account_id FROM accounts WHERE account_number = ?", number)
         return int(account_id)
 
-    def new_key(self, *, frozen: bool = False, account_id: int | None = None, **fields: object) -> dict[str, str]:
+    def new_key(
+        self, *, frozen: bool = False, account_id: int | None = None, **fields: object
+    ) -> dict[str, str]:
         """A key of its own, with its own rate limit, as (api_key, api_secret, memo) by name."""
         body = {"venue": "bitmart", "permissions": ["read", "withdraw"], **fields}
         made = self.admin("POST", f"/accounts/{account_id or self.account_id}/keys", body)

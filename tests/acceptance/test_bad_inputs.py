@@ -135,7 +135,10 @@ def test_a_timestamp_in_another_form_or_out_of_range_is_refused_though_signed(
 def test_a_timestamp_within_the_minute_passes(strict: Sandbox, refused: Refused, apart_ms: int) -> None:
     # Refused for its amount, so authentication let it through. The exact edges are tested with a clock of ours.
     body = apply_body(strict, amount="0.5")
-    assert refused(apply_request(strict.new_key(), body, timestamp=str(now_ms() + apart_ms))).verdict == (400, 60005)
+    assert refused(apply_request(strict.new_key(), body, timestamp=str(now_ms() + apart_ms))).verdict == (
+        400,
+        60005,
+    )
 
 
 def test_unknown_frozen_and_wrongly_signed_take_alike_and_cost_the_owner_nothing(strict: Sandbox) -> None:
@@ -217,7 +220,9 @@ def test_a_body_in_another_encoding_is_an_invalid_request(
     assert refused(apply_request(strict.new_key(), body)).verdict == INVALID
 
 
-def test_text_that_does_not_even_begin_like_json_is_said_to_be_none(strict: Sandbox, refused: Refused) -> None:
+def test_text_that_does_not_even_begin_like_json_is_said_to_be_none(
+    strict: Sandbox, refused: Refused
+) -> None:
     body = b"currency=USDT-ERC20&amount=20"
     assert refused(apply_request(strict.new_key(), body)).verdict == (503, 30018)
 

@@ -20,9 +20,7 @@ CREATED, DONE = 0, 3
 
 
 def connect(sandbox: Sandbox, key: dict[str, str]) -> APIAccount:
-    return APIAccount(
-        key["api_key"], key["api_secret"], key["memo"], url=sandbox.url, timeout=(5, 20)
-    )
+    return APIAccount(key["api_key"], key["api_secret"], key["memo"], url=sandbox.url, timeout=(5, 20))
 
 
 @pytest.fixture

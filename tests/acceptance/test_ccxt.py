@@ -187,9 +187,10 @@ def test_a_key_without_the_permission_is_denied(paying: Sandbox, exchange: ccxt.
 
 def test_too_many_requests_are_a_rate_limit_error(paying: Sandbox, exchange: ccxt.bitmart) -> None:
     hasty = connect(paying, exchange, enableRateLimit=False, apiKey=paying.new_key()["api_key"])
+    for _ in range(2):
+        hasty.fetch_withdraw_addresses("USDT")
     with pytest.raises(ccxt.RateLimitExceeded):
-        for _ in range(20):
-            hasty.fetch_withdraw_addresses("USDT")
+        hasty.fetch_withdraw_addresses("USDT")
 
 
 def test_an_unknown_withdrawal_is_an_exchange_error(exchange: ccxt.bitmart) -> None:

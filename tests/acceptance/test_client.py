@@ -15,6 +15,8 @@ import pytest
 from penstock.client import AsyncClient, Client, Status, VenueRefused, connect, connect_async
 from tests.acceptance.sandbox_process import LOOK_EVERY_S, PENSTOCK, Sandbox
 
+pytestmark = pytest.mark.xdist_group("client")
+
 PAID_S_MAX = 30.0
 
 

@@ -16,7 +16,9 @@ EXAMPLE_LINES_MAX = 22
 
 
 def example() -> str:
-    (found,) = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    (found,) = re.findall(
+        r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE
+    )
     return str(found)
 
 

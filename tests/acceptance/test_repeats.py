@@ -55,9 +55,7 @@ def test_a_thousand_copies_in_parallel_are_one_withdrawal_and_all_get_its_id(str
 def test_copies_do_not_use_up_the_quota_and_a_full_quota_does_not_hide_the_answer(strict: Sandbox) -> None:
     key, stamp = strict.new_key(), now_ms()
     bodies = [apply_body(strict, amount=str(40 + number)) for number in range(10)]
-    requests = [
-        apply_request(key, body, timestamp=str(stamp + number)) for number, body in enumerate(bodies)
-    ]
+    requests = [apply_request(key, body, timestamp=str(stamp + number)) for number, body in enumerate(bodies)]
     with closing(Connection(strict.port)) as connection:
         answers = [connection.exchange(requests[0]) for _ in range(20)]
         assert {answer.headers["x-bm-ratelimit-remaining"] for answer in answers} == {"1"}
@@ -115,7 +113,13 @@ def test_an_address_removed_between_the_check_and_the_signature_is_not_paid(tmp_
         entry = sandbox.admin(
             "POST",
             f"/accounts/{sandbox.account_id}/addresses",
-            {"kind": "standard", "asset": "USDT", "network": "ethereum", "address": address, "verified": True},
+            {
+                "kind": "standard",
+                "asset": "USDT",
+                "network": "ethereum",
+                "address": address,
+                "verified": True,
+            },
         )
         made = ask(sandbox, apply_request(key, apply_body(sandbox, address=address)))
         withdraw_id = made.envelope["data"]["withdraw_id"]
@@ -130,9 +134,9 @@ def test_an_address_removed_between_the_check_and_the_signature_is_not_paid(tmp_
 def until_over(sandbox: Sandbox, withdraw_id: str) -> dict[str, object]:
     """Ask for the withdrawal until its status is final; one look each quarter of a second is within the limit."""
     key = sandbox.new_key()["api_key"].encode()
-    request = (
-        b"GET /account/v1/deposit-withdraw/detail?id=%b HTTP/1.1\r\nHost: x\r\nX-BM-KEY: %b\r\n\r\n"
-        % (withdraw_id.encode(), key)
+    request = b"GET /account/v1/deposit-withdraw/detail?id=%b HTTP/1.1\r\nHost: x\r\nX-BM-KEY: %b\r\n\r\n" % (
+        withdraw_id.encode(),
+        key,
     )
     pause = threading.Event()
     for _ in range(80):

@@ -13,7 +13,7 @@ from penstock.core.time import SystemClock
 from penstock.engine.rules import Rules
 from penstock.process import LockedState, announce, prepare_process
 from penstock.sandbox.document import write_sandbox_json
-from penstock.server.admin.app import TOKEN_BYTES_MIN
+from penstock.server.admin import TOKEN_BYTES_MIN
 from penstock.service.running import Service
 from penstock.service.sandbox import open_sandbox
 from penstock.service.signer_keeper import SignerKeeper
@@ -56,7 +56,8 @@ def run_serve(config: Path) -> int:
                 service.close()
                 signer.stop()
     except STARTING_FAILED as error:
-        sys.stderr.write(f"penstock: {error}\n")
+        who = "the signer: " if isinstance(error, SignerRefused) else ""
+        sys.stderr.write(f"penstock: {who}{error}\n")
         return 1
     return 0
 

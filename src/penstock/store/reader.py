@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
 from penstock.core.ids import AccountId, WithdrawalId
@@ -58,6 +59,10 @@ class Reader(Protocol):
 
     def row(self, row_type: type[R], *key: int | str) -> R | None:
         """One row by its primary key."""
+        ...
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Have this thread's reads within the context see one state, whatever is committed meanwhile."""
         ...
 
     def rows(self, row_type: type[R]) -> Iterator[R]:

@@ -55,20 +55,25 @@ class Report:
 def verify(reader: Reader) -> Report:
     """Check conservation, balances, holds, states, history, events, nonces and requests.
 
-    Run it while no writer is at work, or expect a snapshot per table only.
+    All of it sees one state of the database, so a service may be at work meanwhile.
     """
     report = Report()
-    try:
-        kinds = _check_journal(reader, report)
-        rows = _check_withdrawals(reader, report, kinds)
-        _check_holds(reader, report, rows)
-        _check_traces(reader, report, rows)
-        _check_nonces(reader, report, rows)
-        _check_attempts(reader, report, rows)
-        _check_requests(reader, report, rows)
-    except (ValueError, TypeError) as error:
-        report.violated(f"a row cannot be read, the checks after it were not made: {error}")
+    with reader.snapshot():
+        try:
+            _check_everything(reader, report)
+        except (ValueError, TypeError) as error:
+            report.violated(f"a row cannot be read, the checks after it were not made: {error}")
     return report
+
+
+def _check_everything(reader: Reader, report: Report) -> None:
+    kinds = _check_journal(reader, report)
+    rows = _check_withdrawals(reader, report, kinds)
+    _check_holds(reader, report, rows)
+    _check_traces(reader, report, rows)
+    _check_nonces(reader, report, rows)
+    _check_attempts(reader, report, rows)
+    _check_requests(reader, report, rows)
 
 
 def _check_journal(reader: Reader, report: Report) -> dict[int, list[str]]:

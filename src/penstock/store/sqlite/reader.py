@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -130,6 +131,15 @@ class SqliteReader:
         where = " AND ".join(f"{name} = ?" for name in row_type.KEY)
         found = self._select(row_type, f"WHERE {where}", key)
         return found[0] if found else None
+
+    @contextmanager
+    def snapshot(self) -> Generator[None]:
+        connection = self._connection()
+        connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            connection.execute("ROLLBACK")
 
     def rows(self, row_type: type[R]) -> Iterator[R]:
         known = table(row_type)
