@@ -62,7 +62,13 @@ class Served:
         (signer / "signer.toml").write_text((PAGES / "signer.toml").read_text())
 
     def make_key(self) -> None:
-        command = [sys.executable, "-m", "penstock.signer", "--config", self.folder / "state/signer/signer.toml"]
+        command = [
+            sys.executable,
+            "-m",
+            "penstock.signer",
+            "--config",
+            self.folder / "state/signer/signer.toml",
+        ]
         subprocess.run(
             [*command, "--init", "--create-keys", "--scrypt-n", PLAY_SCRYPT_N], check=True, timeout=60
         )

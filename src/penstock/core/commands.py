@@ -182,7 +182,11 @@ class RecordOpening(msgspec.Struct, frozen=True, tag=True, array_like=True):
 
 
 class ClaimLane(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """Take or renew the lease on a sender of a network: one worker at a time plans, signs and sends there."""
+    """Take or renew the lease on a sender of a network: one worker at a time plans, signs and sends there.
+
+    alone: the claimer has proof that no other worker lives (it holds the lock on the only place where one could run),
+    so a lease that a dead one left behind need not be waited for.
+    """
 
     network: str
     sender: str
@@ -190,6 +194,7 @@ class ClaimLane(msgspec.Struct, frozen=True, tag=True, array_like=True):
     lease_ms: int
     first_nonce: int
     """The chain's next nonce, used only when the lane is new."""
+    alone: bool = False
 
 
 class LaneStep(msgspec.Struct, frozen=True, tag=True, array_like=True):

@@ -38,9 +38,9 @@ def decide_claim(snapshot: Snapshot, command: ClaimLane, moment: Moment) -> Deci
         lane = LaneRow(command.network, command.sender, command.first_nonce, command.owner, until, 1, "")
         return Decision([lane], lane)
     alive = lane.lease_until_ms > moment.now_ms
-    if alive and lane.owner != command.owner:
+    if alive and lane.owner != command.owner and not command.alone:
         raise Refused(RefusalCode.NOT_NOW, owner=lane.owner)
-    epoch = lane.epoch if alive else lane.epoch + 1
+    epoch = lane.epoch if alive and lane.owner == command.owner else lane.epoch + 1
     lane = msgspec.structs.replace(lane, owner=command.owner, lease_until_ms=until, epoch=epoch)
     return Decision([lane], lane)
 

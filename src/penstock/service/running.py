@@ -88,6 +88,8 @@ class Service:
                 clock=self.clock,
                 catalogue=self.catalogue,
                 pace=pace,
+                # The state directory's lock is ours, and the database in it has no other way in.
+                alone=True,
                 unsafe_send_before_store=bool(os.environ.get(SEND_BEFORE_STORE)),
             )
             for code, chain in self.chains.items()

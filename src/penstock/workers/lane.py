@@ -59,6 +59,7 @@ class Pace:
 class Lane:
     """One network's sender with everything needed to act for it.
 
+    alone: no worker of another process can live beside this one, so a dead one's lease is taken over at once.
     unsafe_send_before_store: a switch for the crash test alone; it plants the very bug the test must find.
     """
 
@@ -71,6 +72,7 @@ class Lane:
     clock: Clock
     catalogue: Catalogue
     pace: Pace
+    alone: bool = False
     unsafe_send_before_store: bool = False
     held: LaneRow | None = None
     sent_at_ms: dict[int, int] = field(default_factory=dict[int, int])
@@ -97,7 +99,7 @@ class Lane:
             self.held = row
             return row
         first = self._first_nonce() if row is None else 0
-        claim = ClaimLane(self.network, self.sender, self.owner, self.pace.lease_ms, first)
+        claim = ClaimLane(self.network, self.sender, self.owner, self.pace.lease_ms, first, self.alone)
         answer = self.run(claim)
         assert isinstance(answer, LaneRow)
         self.held = answer

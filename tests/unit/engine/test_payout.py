@@ -398,3 +398,10 @@ def test_a_new_lane_begins_at_the_chains_next_nonce(desk: Desk) -> None:
     lane = desk.run(ClaimLane("bsc", "0xabc", "worker", 1_000, 41))
     assert isinstance(lane, LaneRow)
     assert (lane.next_nonce, lane.epoch) == (41, 1)
+
+
+def test_who_is_proven_alone_takes_a_living_lease_over_under_a_new_epoch(desk: Desk) -> None:
+    before = desk.get(LaneRow, "tron", SENDER)
+    after = desk.run(ClaimLane("tron", SENDER, "heir", 1_000, 99, alone=True))
+    assert isinstance(after, LaneRow)
+    assert (after.owner, after.epoch, after.next_nonce) == ("heir", before.epoch + 1, before.next_nonce)
