@@ -29,7 +29,7 @@ from penstock.workers.lane import Lane, Pace
 
 
 class Service:
-    """A running Penstock. Make it with `open_service`, then `serve`."""
+    """A running Penstock: make it, `serve`, and `close` it whatever came of that."""
 
     def __init__(self, settings: Settings, catalogue: Catalogue, signer: SignerKeeper) -> None:
         self.settings = settings
