@@ -14,6 +14,8 @@ from penstock.store.link.wire import Frames, Nothing, Numbered, frame_commands, 
 from penstock.store.reader import Reader
 
 WAITING_MAX = 4_096
+SENT_AT_ONCE = 16
+"""Commands leave in parts of this size, so that the store begins with the first while we still read the last."""
 
 
 class RemoteStore(asyncio.Protocol):
@@ -50,6 +52,8 @@ class RemoteStore(asyncio.Protocol):
         if not self._outgoing:
             self._loop.call_soon(self._flush)
         self._outgoing.append((number, command))
+        if len(self._outgoing) >= SENT_AT_ONCE:
+            self._flush()
         return await future
 
     def reader(self) -> Reader:
@@ -63,7 +67,7 @@ class RemoteStore(asyncio.Protocol):
 
     def _flush(self) -> None:
         numbered, self._outgoing = self._outgoing, []
-        if self._transport is not None:
+        if numbered and self._transport is not None:
             self._transport.write(frame_commands(numbered))
 
     # --- asyncio.Protocol ---
