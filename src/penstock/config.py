@@ -143,7 +143,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     state_dir: where database, simulated chains and the signer's folder live. signer_config: the signer's own file;
     relative to state_dir. host: loopback unless the operator says otherwise; TLS belongs in front.
-    failed_auth_per_minute: failed authentications from one source before it is turned away; None: never.
+    failed_auth_per_minute: failed authentications from one source, or under one key id, before further failures are
+    answered in the venue's words for abuse; a valid signature is never turned away. None: never.
     """
 
     state_dir: str

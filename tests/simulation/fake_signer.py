@@ -16,7 +16,10 @@ from penstock.signer.messages import Reason, SignerRefused
 
 @dataclass
 class FakeSigner:
-    """Signs for one network with one key. refuses: what its limits say of an intent, None for yes."""
+    """Signs for one network with one key. refuses: what its limits say of an intent, None for yes.
+
+    answers_with: what it hands over instead of the bytes asked for, when it is not itself any more.
+    """
 
     network: str
     key: PrivateKey = field(default_factory=lambda: PrivateKey((7).to_bytes(32, "big")))
@@ -24,6 +27,7 @@ class FakeSigner:
     refuses: Callable[[SimulatedIntent], Reason | None] = lambda _: None
     silent: bool = False
     loses_answers: bool = False
+    answers_with: Callable[[SimulatedIntent], SimulatedIntent] | None = None
 
     def address(self, network: str) -> str:
         assert network == self.network
@@ -47,6 +51,8 @@ class FakeSigner:
             self.log.setdefault(intent.nonce, []).append((intent, raw))
         if self.loses_answers:
             raise Unavailable("signed, and nobody heard it")
+        if self.answers_with is not None:
+            raw = self.raw(self.answers_with(intent))
         return Signed(raw, transaction_hash(raw))
 
     def _why_not(self, intent: SimulatedIntent, signed: list[SimulatedIntent]) -> Reason | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from penstock.chains.simulated.transaction import transaction_hash
@@ -14,7 +15,7 @@ from penstock.core.states import State
 from penstock.engine.rows import AttemptRow, LaneRow, NonceRow
 from penstock.signer.messages import Reason
 from penstock.workers.chain_worker import make_pass, run_pass
-from tests.simulation.deployment import Deployment
+from tests.simulation.deployment import RECEIVERS, Deployment
 
 Deploy = Callable[..., Deployment]
 WHOLE_WAY = ["held", "approved", "planned", "signed", "sent", "mined", "confirmed"]
@@ -175,6 +176,22 @@ def test_what_may_no_longer_be_paid_is_taken_back_before_it_is_signed(deploy: De
     assert service.row(withdrawal_id).state is State.REJECTED
     assert not service.signer.log
     assert [nonce.free for nonce in _nonces(service)] == [True]
+    service.check_settled()
+
+
+@pytest.mark.parametrize("field", ["to", "units", "nonce"])
+def test_bytes_that_are_not_what_was_asked_for_are_never_stored_or_sent(deploy: Deploy, field: str) -> None:
+    other = {"to": RECEIVERS[1], "units": "1", "nonce": 5}[field]
+    service = deploy()
+    service.signer.answers_with = lambda intent: msgspec.structs.replace(intent, **{field: other})
+    withdrawal_id = service.withdraw("r1")
+    service.passes(5)
+    assert service.row(withdrawal_id).state is State.PLANNED
+    assert not service.node.payments()
+    assert not service.node.mempool()
+    service.signer.answers_with = None
+    service.run_until_final()
+    assert service.row(withdrawal_id).state is State.CONFIRMED
     service.check_settled()
 
 

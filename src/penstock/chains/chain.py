@@ -99,6 +99,10 @@ class Chain(Protocol):
         """The hash of signed bytes, computed here and not asked of a node."""
         ...
 
+    def carries(self, raw: bytes, intent: Intent) -> bool:
+        """Whether signed bytes say exactly what the intent says, its sender's signature included."""
+        ...
+
     def send(self, raw: bytes) -> None:
         """Offer signed bytes to the node. Sending the same bytes again is harmless.
 

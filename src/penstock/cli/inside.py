@@ -6,8 +6,6 @@ from the operator's database.
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -16,11 +14,7 @@ import httpx2
 import msgspec
 
 from penstock.cli.terminal import Failure, database_told, usage
-from penstock.core.catalogue import Catalogue
 from penstock.core.ids import WithdrawalId
-from penstock.core.time import SystemClock
-from penstock.engine.rules import Policy, Rules
-from penstock.store.reader import Reader
 
 TIMEOUT_S = 10
 ID_DIGITS_MAX = 19
@@ -118,26 +112,11 @@ def from_database(target: Path | str, withdrawal_id: str) -> Inside:
     if not (withdrawal_id.isascii() and withdrawal_id.isdecimal() and len(withdrawal_id) <= ID_DIGITS_MAX):
         usage(f"a withdrawal's id is a number, not {withdrawal_id[:64]!r}")
     key = WithdrawalId(int(withdrawal_id))
-    with database_told(), _reader(target) as reader:
+    from penstock.store.ledger import open_ledger  # noqa: PLC0415  other commands do without
+
+    with database_told(), open_ledger(target) as reader:
         withdrawal = reader.withdrawal(key)
         if withdrawal is None:
             raise Failure(f"there is no withdrawal {withdrawal_id} in {target}", "check the id and the place")
         views = {"withdrawal": withdrawal, "history": reader.history(key), "attempts": reader.attempts(key)}
         return msgspec.convert(msgspec.to_builtins(views), Inside)
-
-
-@contextmanager
-def _reader(target: Path | str) -> Generator[Reader]:
-    """The ledger alone: looking a withdrawal up needs no listings and no policy."""
-    from penstock.store.sqlite.connection import StoreUnusable  # noqa: PLC0415  other commands do without
-    from penstock.store.sqlite.reader import SqliteReader  # noqa: PLC0415
-    from penstock.store.sqlite.store import DATABASE_NAME  # noqa: PLC0415
-
-    if isinstance(target, str) and not target.startswith("sqlite:"):
-        raise StoreUnusable(f"{target}: only sqlite:PATH is known")
-    path = target / DATABASE_NAME if isinstance(target, Path) else Path(target.removeprefix("sqlite:"))
-    reader = SqliteReader(path, Rules(Catalogue([], [], []), Policy()), SystemClock())
-    try:
-        yield reader
-    finally:
-        reader.close()

@@ -89,11 +89,13 @@ def hold(
     return [after, *post(moment, kind, legs, withdrawal_id)]
 
 
-def release(moment: Moment, balance: BalanceRow, units: int, withdrawal_id: WithdrawalId) -> list[Row]:
+def release(
+    moment: Moment, balance: BalanceRow, units: int, kind: str, withdrawal_id: WithdrawalId | None
+) -> list[Row]:
     """Give a hold back: held -> available."""
     after = changed(balance, available=units, held=-units)
     legs = [(held_of(balance), balance.asset, -units), (available_of(balance), balance.asset, units)]
-    return [after, *post(moment, "release", legs, withdrawal_id)]
+    return [after, *post(moment, kind, legs, withdrawal_id)]
 
 
 def settle_gas(

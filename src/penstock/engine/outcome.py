@@ -107,7 +107,7 @@ def _resolve(
         return moved(moment, withdrawal, State.QUARANTINED, command.reason, reason=command.reason, **facts)[1]
     if not command.paid:
         _, rows = moved(moment, withdrawal, State.FAILED, command.reason, reason=command.reason, **facts)
-        return [*release(moment, balance, withdrawal.amount, withdrawal.withdrawal_id), *rows]
+        return [*release(moment, balance, withdrawal.amount, "release", withdrawal.withdrawal_id), *rows]
     legs = [
         (held_of(balance), withdrawal.asset, -withdrawal.amount),
         (custody(withdrawal.network), withdrawal.asset, withdrawal.net),

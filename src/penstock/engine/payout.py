@@ -15,7 +15,7 @@ from penstock.core.refusals import RefusalCode, Refused
 from penstock.core.states import AttemptState, State
 from penstock.engine.book import covers
 from penstock.engine.lanes import leased_lane, need_lane, sending_lane
-from penstock.engine.ledger import gas_wallet, hold, post, release
+from penstock.engine.ledger import gas_wallet, hold, release
 from penstock.engine.moves import moved
 from penstock.engine.rows import (
     AccountRow,
@@ -235,19 +235,10 @@ def decide_unplan(snapshot: Snapshot, command: Unplan, moment: Moment, rules: Ru
         msgspec.structs.replace(attempt, state=AttemptState.DROPPED),
         NonceRow(attempt.network, attempt.sender, attempt.nonce, None, True, False, Units(0)),  # noqa: FBT003
     ]
-    writes += _release_gas(moment, gas, row.fee_held, attempt.withdrawal_id)
+    writes += release(moment, gas, row.fee_held, "gas_release", attempt.withdrawal_id)
     if attempt.withdrawal_id is not None:
         writes += _rejected(snapshot, attempt.withdrawal_id, command.reason, moment)
     return Decision(writes, None)
-
-
-def _release_gas(
-    moment: Moment, gas: BalanceRow, units: int, withdrawal_id: WithdrawalId | None
-) -> list[Row]:
-    after = msgspec.structs.replace(gas, available=Units(gas.available + units), held=Units(gas.held - units))
-    wallet = f"account/{gas.account_id}/{gas.wallet}"
-    legs = [(f"{wallet}/held", gas.asset, -units), (f"{wallet}/available", gas.asset, units)]
-    return [after, *post(moment, "gas_release", legs, withdrawal_id)]
 
 
 def _rejected(snapshot: Snapshot, withdrawal_id: WithdrawalId, reason: str, moment: Moment) -> list[Row]:
@@ -256,7 +247,7 @@ def _rejected(snapshot: Snapshot, withdrawal_id: WithdrawalId, reason: str, mome
     balance = snapshot.get(BalanceRow, withdrawal.account_id, withdrawal.asset, withdrawal.wallet)
     assert balance is not None
     _, rows = moved(moment, withdrawal, State.REJECTED, reason, reason=reason)
-    return [*release(moment, balance, withdrawal.amount, withdrawal_id), *rows]
+    return [*release(moment, balance, withdrawal.amount, "release", withdrawal_id), *rows]
 
 
 def decide_reject(snapshot: Snapshot, command: Reject, moment: Moment) -> Decision:

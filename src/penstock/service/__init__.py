@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from penstock.config import Settings, SettingsInvalid, read_settings
-from penstock.core.catalogue import Catalogue
 from penstock.core.refusals import Unavailable
-from penstock.core.time import SystemClock
-from penstock.engine.rules import Rules
 from penstock.process import LockedState, announce, prepare_process
 from penstock.sandbox.document import write_sandbox_json
 from penstock.server.admin import TOKEN_BYTES_MIN
@@ -20,9 +17,8 @@ from penstock.service.signer_keeper import SignerKeeper
 from penstock.signer.config import ConfigRefused
 from penstock.signer.launch import SetUpFailed
 from penstock.signer.messages import SignerRefused
+from penstock.store.ledger import open_ledger
 from penstock.store.sqlite.connection import StoreUnusable
-from penstock.store.sqlite.reader import SqliteReader
-from penstock.store.sqlite.store import DATABASE_NAME
 from penstock.store.verify import verify as verify_reader
 
 __all__ = ["Service", "VerifyReport", "open_sandbox", "run_sandbox", "run_serve", "verify"]
@@ -113,16 +109,6 @@ def verify(target: Path | str) -> VerifyReport:
 
     target: a directory, or "sqlite:PATH". Raises StoreUnusable when there is no database.
     """
-    if isinstance(target, str):
-        if not target.startswith("sqlite:"):
-            raise StoreUnusable(f"{target}: only sqlite:PATH is known")
-        path = Path(target.removeprefix("sqlite:"))
-    else:
-        path = target / DATABASE_NAME
-    rules = Rules(Catalogue([], [], []), Settings(".", [], [], []).policy.policy())
-    reader = SqliteReader(path, rules, SystemClock())
-    try:
+    with open_ledger(target) as reader:
         report = verify_reader(reader)
-    finally:
-        reader.close()
     return VerifyReport(report.ok, report.lines(), report.counts)

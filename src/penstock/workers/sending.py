@@ -84,8 +84,9 @@ def _sign(lane: Lane, attempt: AttemptRow) -> SignedBytes | None:
         _refused(lane, attempt, refused)
         return None
     point("worker.bytes_received")
-    if lane.chain.tx_hash(signed.raw) != signed.tx_hash:
-        raise Unavailable("the signer's hash is not the hash of its bytes")
+    if lane.chain.tx_hash(signed.raw) != signed.tx_hash or not lane.chain.carries(signed.raw, intent):
+        # Bytes that were never stored are never sent: whatever they would pay, it is not what was decided here.
+        raise Unavailable("the signer's bytes are not the transaction that it was asked for")
     return signed
 
 

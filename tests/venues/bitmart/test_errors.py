@@ -59,7 +59,6 @@ def test_a_refusal_without_its_figure_still_has_a_message() -> None:
         (VENUE.unavailable(), (503, 30014)),
         (VENUE.not_found(), (404, 30000)),
         (VENUE.wrong_method(), (405, 60030)),
-        (VENUE.wrong_media(), (415, 60031)),
         (VENUE.malformed(), (400, 60000)),
         (VENUE.too_large(), (413, 60000)),
         (VENUE.rate_limited(abusive=False), (429, 30013)),

@@ -207,6 +207,12 @@ class EvmChain:
     def tx_hash(self, raw: bytes) -> str:
         return transaction.tx_hash(raw)
 
+    def carries(self, raw: bytes, intent: Intent) -> bool:
+        try:
+            return transaction.decode_signed(raw, self.network) == intent
+        except transaction.NotOurTransaction:
+            return False
+
     def send(self, raw: bytes) -> None:
         ours = transaction.tx_hash(raw)
         try:

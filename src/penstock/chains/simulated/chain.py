@@ -15,7 +15,7 @@ from penstock.chains.simulated.node import (
     Receipt,
     SimulatedNode,
 )
-from penstock.chains.simulated.transaction import transaction_hash
+from penstock.chains.simulated.transaction import InvalidTransaction, decode, transaction_hash
 from penstock.core.catalogue import Catalogue, Network
 from penstock.core.intents import Intent, SimulatedIntent
 from penstock.core.refusals import Unavailable
@@ -85,6 +85,13 @@ class SimulatedChain:
 
     def tx_hash(self, raw: bytes) -> str:
         return transaction_hash(raw)
+
+    def carries(self, raw: bytes, intent: Intent) -> bool:
+        try:
+            found, _ = decode(raw)
+        except InvalidTransaction:
+            return False
+        return found == intent
 
     def send(self, raw: bytes) -> None:
         ours = transaction_hash(raw)

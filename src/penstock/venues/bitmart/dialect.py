@@ -112,9 +112,6 @@ class Bitmart:
     def wrong_method(self) -> Reply:
         return self._envelopes.error(errors.WRONG_METHOD)
 
-    def wrong_media(self) -> Reply:
-        return self._envelopes.error(errors.WRONG_MEDIA)
-
     def malformed(self) -> Reply:
         return self._envelopes.error(errors.INVALID_REQUEST)
 
