@@ -63,14 +63,14 @@ def test_a_hold_moves_what_is_there_and_nothing_else(available: int, held: int, 
 def test_a_release_undoes_its_hold_exactly(available: int, held: int, units: int) -> None:
     before = _balance(available + units, held)
     rows = hold(_moment(), before, units, "hold", WithdrawalId(1))
-    back = release(_moment(), _after(rows), units, WithdrawalId(1))
+    back = release(_moment(), _after(rows), units, "release", WithdrawalId(1))
     assert _after(back) == before
     assert not any(_sums(rows + back).values())
 
 
 def test_releasing_what_is_not_held_is_a_bug() -> None:
     with pytest.raises(AssertionError, match="resolve twice"):
-        release(_moment(), _balance(0, 4), 5, WithdrawalId(1))
+        release(_moment(), _balance(0, 4), 5, "release", WithdrawalId(1))
 
 
 @given(available=AMOUNTS, others=AMOUNTS, fee_held=AMOUNTS, spent=AMOUNTS)
