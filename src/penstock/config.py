@@ -13,10 +13,12 @@ from typing import Literal
 import msgspec
 
 from penstock.core.amounts import Units, parse_amount
-from penstock.core.catalogue import Asset, Catalogue, Listing, Network
+from penstock.core.catalogue import PRICE_SCALE, Asset, Catalogue, Listing, Network
+from penstock.core.queries import QUOTA_SCALE
 from penstock.core.refusals import Refused
 from penstock.core.secret import Secret
 from penstock.engine.rules import Policy
+from penstock.webhooks.settings import WebhookSettings
 
 
 class SettingsInvalid(Exception):
@@ -114,17 +116,30 @@ class ListingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PolicySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """daily_quota_btc: per account and UTC day, valued by the assets' usd_price; None for no quota."""
+    """daily_quota_btc: per account and UTC day, valued by the assets' usd_price; None for no quota.
+
+    approval_from_usd: withdrawals worth this much or more, and those of assets without a price, wait until an operator
+    approves them; None: none does. rate_age_max_s: an older exchange rate converts nothing.
+    """
 
     daily_quota_btc: str | None = None
+    approval_from_usd: str | None = None
+    rate_age_max_s: int = 60
 
     def policy(self) -> Policy:
         """Raises SettingsInvalid."""
-        quota = self.daily_quota_btc
-        try:
-            return Policy(daily_quota_sat=None if quota is None else parse_amount(quota, 8))
-        except Refused as refused:
-            raise SettingsInvalid(f"policy.daily_quota_btc: {refused}") from refused
+
+        def units(name: str, text: str | None, scale: int) -> int | None:
+            try:
+                return None if text is None else parse_amount(text, scale)
+            except Refused as refused:
+                raise SettingsInvalid(f"policy.{name}: {refused}") from refused
+
+        return Policy(
+            daily_quota_sat=units("daily_quota_btc", self.daily_quota_btc, QUOTA_SCALE),
+            approval_from_usd=units("approval_from_usd", self.approval_from_usd, PRICE_SCALE),
+            rate_age_max_ms=self.rate_age_max_s * 1_000,
+        )
 
 
 class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -136,6 +151,19 @@ class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bump_after_ms: int = 60_000
     fee_ceiling_factor: int = 4
     resend_after_ms: int = 5_000
+
+
+class RatesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where exchange rates come from.
+
+    table: what one whole coin of an asset is worth in US dollars, as decimal text; assets left out have their
+    usd_price. exchange: a name that ccxt knows ("kraken"): its live prices are used instead, which needs the optional
+    extra "rates". refresh_s: how often they are asked for.
+    """
+
+    table: dict[str, str] = {}
+    exchange: str | None = None
+    refresh_s: int = 10
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -157,6 +185,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     signer_config: str = "signer/signer.json"
     policy: PolicySettings = PolicySettings()
     workers: WorkerSettings = WorkerSettings()
+    webhooks: WebhookSettings = WebhookSettings()
+    rates: RatesSettings = RatesSettings()
     failed_auth_per_minute: int | None = 600
 
     def catalogue(self) -> Catalogue:

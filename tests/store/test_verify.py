@@ -92,7 +92,7 @@ DAMAGE = {
     "an unknown state in history": "UPDATE history SET state_after = 'lost' WHERE state_after = 'approved'",
     "an unknown state": f"UPDATE withdrawals SET state = 'lost' WHERE {_WAITING}",
     "an event deleted": f"DELETE FROM outbox WHERE {_PAID} AND sequence = 2",
-    "an event invented": "INSERT INTO outbox SELECT withdrawal_id, 99, 1, state, 0, NULL FROM outbox LIMIT 1",
+    "an event invented": "INSERT INTO outbox SELECT withdrawal_id, 99, 1, state, 0, NULL, 0, NULL FROM outbox LIMIT 1",
     "a nonce shared": "UPDATE nonces SET withdrawal_id = (SELECT withdrawal_id FROM nonces WHERE nonce = 0)",
     "a nonce for nobody": "UPDATE nonces SET withdrawal_id = 1 WHERE nonce = 1",
     "a taken nonce freed": "UPDATE nonces SET free = 1 WHERE nonce = 1",

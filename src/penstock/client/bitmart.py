@@ -1,4 +1,5 @@
-"""BitMart's withdrawal calls as steps. The wire itself is `penstock.venues.bitmart.client_wire`.
+"""BitMart's withdrawal calls as steps, and its entry for `connect`. The wire itself is
+`penstock.venues.bitmart.client_wire`.
 
 BitMart has no client id: two equal requests are two withdrawals, and after a lost answer only its history
 can tell.
@@ -6,10 +7,11 @@ can tell.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from penstock.client.bitmart_values import (
     NAME,
@@ -27,11 +29,13 @@ from penstock.client.bitmart_values import (
 from penstock.client.errors import (
     BadReply,
     NoAnswer,
+    NotOffered,
     NotSent,
     OutcomeUnknown,
     PenstockClientError,
     VenueRefused,
 )
+from penstock.client.options import Credential, Option, VenueEntry, secret_of, text_of
 from penstock.client.steps import Lost, Pause, Reply, Send, SignedRequest, Steps
 from penstock.client.values import (
     Balance,
@@ -82,6 +86,10 @@ class BitmartVenue:
         self._at_the_venue = at_the_venue
         self._listed: tuple[Currency, ...] | None = None
 
+    @property
+    def extra_calls(self) -> Mapping[str, Callable[..., Steps[object]]]:
+        return {}
+
     # ---- withdrawing ---------------------------------------------------------------------------------------
 
     def currency_name(self, currency: str, network: str | None) -> Steps[str]:
@@ -105,6 +113,7 @@ class BitmartVenue:
 
     def prepare(self, payment: Payment) -> Steps[Prepared]:
         yield from ()
+        _refuse_unknown(payment)
         now_ms = self._clock.now_ms()
         if payment.recipient:
             request = wire.withdraw_to_account(
@@ -257,6 +266,16 @@ class BitmartVenue:
         raise problem
 
 
+def _refuse_unknown(payment: Payment) -> None:
+    """Raises NotOffered for what BitMart has no field for: left out, the payment would be another one."""
+    if payment.request_id:
+        raise NotOffered(NAME, "request id of the caller's own")
+    if payment.debit_currency:
+        raise NotOffered(NAME, "payment from another currency")
+    if payment.recipient and payment.remark:
+        raise NotOffered(NAME, "remark on a transfer to another account")
+
+
 def _signed(request: wire.OutgoingRequest, signed_text: str = "") -> SignedRequest:
     return SignedRequest(request.method, request.target, request.headers, request.body, signed_text)
 
@@ -297,3 +316,42 @@ def _rate_limit_pause_ms(reply: Reply) -> int:
     window_s = reply.headers.get("x-bm-ratelimit-reset", "")[:9]
     asked_ms = int(window_s) * 1000 if window_s.isdecimal() else READ_DELAYS_MS[-1]
     return min(asked_ms, RATE_LIMIT_PAUSE_MS_MAX)
+
+
+def _make(credentials: Mapping[str, Credential], base_url: str, clock: Clock) -> BitmartVenue:
+    key = wire.Credentials(
+        text_of(credentials, "api_key"),
+        secret_of(credentials, "api_secret"),
+        secret_of(credentials, "memo").reveal().decode(errors="replace"),
+    )
+    at_the_venue = (urlsplit(base_url).hostname or "").endswith(ENTRY.hosts)
+    return BitmartVenue(key, clock, at_the_venue=at_the_venue)
+
+
+_CHECK_KEY = "check the key, its secret and its memo"
+
+ENTRY = VenueEntry(
+    name=NAME,
+    base_url=BASE_URL,
+    hosts=(".bitmart.com",),
+    options=(
+        Option("api_key", "the key's public part"),
+        Option("api_secret", "the key's secret", secret=True),
+        Option("memo", "the key's memo, which its signature covers too", secret=True, required=False),
+    ),
+    make=_make,
+    # BitMart error table: the ones with an obvious next step.
+    advice={
+        "30002": _CHECK_KEY,
+        "30005": _CHECK_KEY,
+        "30007": "set this machine's clock",
+        "30010": "add this machine's address to the key's allow-list",
+        "30012": "use a key that may withdraw",
+        "30013": "wait some seconds, then try again",
+        "60002": "`penstock addresses` shows the names of currencies; or give --network",
+        "60007": "add the address to the account's address book; `penstock addresses` shows it",
+        "60008": "`penstock balance` shows what there is",
+        "60014": "give the memo that stands in the address book; `penstock addresses` shows it",
+        "60015": "verify the address in the account's address book first",
+    },
+)

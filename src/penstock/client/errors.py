@@ -1,6 +1,7 @@
 """Everything the client raises about the venue.
 
 PenstockClientError
+  + NotOffered       the venue has no such call; nothing was sent
   + NotSent          nothing left this machine: safe to call again
   + VenueRefused     the venue said no, in its own code and words
   + NoAnswer         a read went unanswered, after its repeats: safe to call again
@@ -25,6 +26,14 @@ class PenstockClientError(Exception):
     def __reduce__(self) -> tuple[object, ...]:
         # Exceptions are rebuilt from their message alone; a worker process would lose what is in doubt here.
         return _rebuilt, (type(self), self.args, self.__dict__)
+
+
+class NotOffered(PenstockClientError):
+    """The venue has no such call. Nothing was sent."""
+
+    def __init__(self, venue: str, what: str) -> None:
+        super().__init__(venue, f"{venue} offers no {what}")
+        self.what = what
 
 
 class NotSent(PenstockClientError):
@@ -66,10 +75,11 @@ class BadReply(PenstockClientError):
 class OutcomeUnknown(PenstockClientError):
     """A withdrawal was sent and no answer says whether it was made. Do not send it again: ask with `resolve`.
 
-    payment: what was asked for. sent_at_ms: the request's own time. window_ends_ms: from then on the venue
-    no longer takes this request, should it still be under way. reason: what was seen in place of an answer.
-    http_status, code: of the answer, where there was one. prepared: the very bytes that were sent, for
-    `repeat_identical` only.
+    payment: what was asked for, with its request id where the venue takes one. sent_at_ms: the request's own
+    time. window_ends_ms: from then on the venue no longer takes this request, should it still be under way.
+    reason: what was seen in place of an answer. http_status, code: of the answer, where there was one.
+    prepared: the very bytes that were sent, for `repeat_identical` only; its asked_by_id tells whether the
+    venue can be asked for this very withdrawal, or only for its history.
     """
 
     def __init__(
@@ -81,11 +91,18 @@ class OutcomeUnknown(PenstockClientError):
         http_status: int | None = None,
         code: str | None = None,
     ) -> None:
+        request_id = prepared.payment.request_id
+        named = f" with the request id {request_id}" if request_id else ""
+        if prepared.asked_by_id:
+            ask = "The venue can be asked by this id: do so, with resolve(...),"
+        else:
+            ask = "The venue cannot be asked by an id of yours: ask its history, with resolve(...),"
         super().__init__(
             venue,
-            f"outcome unknown: {prepared.payment} was sent to {venue} at {iso_time(prepared.signed_at_ms)} "
-            f"and {reason}. It may have been made. Do not send it again; ask the venue's history, with "
-            f"resolve(...), until it is conclusive, at the earliest {iso_time(prepared.window_ends_ms)}",
+            f"outcome unknown: {prepared.payment} was sent to {venue}{named} at "
+            f"{iso_time(prepared.signed_at_ms)} and {reason}. It may have been made. Do not send it again. {ask} "
+            f"until it is conclusive; that nothing was made is certain at the earliest "
+            f"{iso_time(prepared.window_ends_ms)}",
         )
         self.prepared = prepared
         self.payment = prepared.payment

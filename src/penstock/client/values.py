@@ -54,10 +54,13 @@ def iso_time(at_ms: int) -> str:
 class Payment:
     """What a withdrawal asks for.
 
-    currency: the venue's name for the coin on its network ("USDT-ERC20"). amount: gross, plain decimal
-    text. address, memo: on the chain; "" where another account is paid. recipient: the other account, with
-    its kind. area_code: digits of the country, for a phone. wallet: which of the own wallets pays, ""
-    leaves it to the venue. remark: free text.
+    currency: the venue's name for the coin on its network ("USDT-ERC20"). amount: plain decimal text;
+    `Fee.on_top` says whether the fee is inside. address, memo: on the chain; "" where another account is paid.
+    recipient: the other account, with its kind. area_code: digits of the country, for a phone. wallet: which of
+    the own wallets pays, "" leaves it to the venue. remark: free text. request_id: the caller's own id, under
+    which the venue knows this withdrawal; "" where it takes none. network: as the caller named it, "" where
+    `currency` says it. debit_currency: what leaves the balance where it is not `currency`, "" for the same;
+    debited: `amount` is what leaves the balance, in debit_currency, and not what is paid out.
     """
 
     currency: str
@@ -69,6 +72,10 @@ class Payment:
     area_code: str = ""
     wallet: str = ""
     remark: str = ""
+    request_id: str = ""
+    network: str = ""
+    debit_currency: str = ""
+    debited: bool = False
 
     def __str__(self) -> str:
         to = f"{self.recipient_kind.replace('_', ' ')} {self.recipient}" if self.recipient else self.address
@@ -93,13 +100,16 @@ class Status(StrEnum):
 class Prepared:
     """A withdrawal, signed and not sent.
 
-    signed_at_ms: the request's own time. window_ends_ms: from then on the venue refuses it as too old.
+    payment: with the request id that was made for it. signed_at_ms: the request's own time. window_ends_ms:
+    from then on the venue refuses it as too old. asked_by_id: the venue can be asked for this withdrawal by
+    payment.request_id, so that `resolve` needs no look at what is merely alike.
     """
 
     payment: Payment
     request: SignedRequest
     signed_at_ms: int
     window_ends_ms: int
+    asked_by_id: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +120,11 @@ class Submitted:
     withdrawal_id: str
     payment: Payment
     sent_at_ms: int
+
+    @property
+    def request_id(self) -> str:
+        """The caller's id, or the one the client made; "" where the venue takes none."""
+        return self.payment.request_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +160,18 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class Fee:
-    """What a withdrawal of this currency costs and must keep to. multiple: None when any amount will do."""
+    """What a withdrawal of this currency costs and must keep to.
+
+    multiple: None when any amount will do. on_top: the fee is taken beside the amount, which arrives whole,
+    and not from it.
+    """
 
     currency: str
     fee: Decimal
     minimum: Decimal
     decimals: int
     multiple: Decimal | None
+    on_top: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,12 +216,13 @@ class DepositAddress:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What the history says about a withdrawal whose answer was lost.
+    """What the venue says about a withdrawal whose answer was lost.
 
-    candidates: withdrawals of the same currency, amount and destination made since it was sent, newest
-    first. They look alike by nature: where you sent several, compare the ids you already know. conclusive:
-    the venue can no longer take the request, so an empty list means that it was never made. While it is
-    False an empty list means nothing: ask again later.
+    candidates: asked by its id, the withdrawal itself. Asked by its history, the withdrawals of the same
+    currency, amount and destination made since it was sent, newest first; they look alike by nature: where
+    you sent several, compare the ids you already know. conclusive: this is the last word. The withdrawal
+    itself was found, or the venue can no longer take the request, so that an empty list means that it was
+    never made. While it is False an empty list means nothing: ask again later.
     """
 
     candidates: tuple[Withdrawal, ...]

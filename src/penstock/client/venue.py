@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from penstock.client.errors import OutcomeUnknown
@@ -21,10 +22,18 @@ from penstock.client.values import (
 
 
 class Venue(Protocol):
-    """The calls of one venue with one set of credentials. Contracts as on `client.Client`."""
+    """The calls of one venue with one set of credentials. Contracts as on `client.Client`.
+
+    A call that the venue does not have raises NotOffered, before anything is sent.
+    """
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def extra_calls(self) -> Mapping[str, Callable[..., Steps[object]]]:
+        """What this venue alone offers, under its own names, with keyword arguments."""
+        ...
 
     def currency_name(self, currency: str, network: str | None) -> Steps[str]:
         """The venue's own name for a coin on a network. network None: `currency` is that name already."""

@@ -1,4 +1,7 @@
-"""Commands: what the outside asks of the engine. Values only; authenticated and read before they get here."""
+"""Commands: what customers and workers ask of the engine; the operator's are in acts.py.
+
+Values only; authenticated and read before they get here.
+"""
 
 from __future__ import annotations
 
@@ -6,31 +9,42 @@ from enum import StrEnum
 
 import msgspec
 
+from penstock.core.acts import Act
 from penstock.core.amounts import Units
 from penstock.core.ids import AccountId, AttemptId, WithdrawalId
+from penstock.core.rates import Conversion
 from penstock.core.time import UnixMs
 
 
-class AddressKind(StrEnum):
-    """How far a book entry reaches (BitMart spot docs, Withdraw, "Address Types")."""
+class FeeRule(StrEnum):
+    """How a withdrawal's amount and our fee stand to each other. Each venue has its own."""
 
-    STANDARD = "standard"
-    """One asset on one network."""
-    UNIVERSAL = "universal"
-    """Every asset on one network."""
-    EVM = "evm"
-    """Every asset on every network of the EVM family."""
+    INSIDE = "inside"
+    """The amount is debited; the receiver gets it less the fee."""
+    ON_TOP = "on_top"
+    """The receiver gets the amount; the fee is debited beside it."""
+    NONE = "none"
+    """The amount is debited and the receiver gets all of it; the house pays the chain."""
 
 
 class Withdraw(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True):
-    """Pay `amount` less our fee to an address of the account's book.
+    """Pay to an address on a chain.
 
     key_id: the API key that signed; read again with the account by the deciding transaction, so a freeze holds at once.
     request_id: what makes this request the same request for ever: the venue's own id, or for a venue without one the
-    signature of the byte-identical request. business: canonical JSON of the fields that must not differ under one
-    request_id ("" where the request_id already covers every byte).
+    signature of the byte-identical request. business: canonical JSON object of the fields that must not differ under
+    one request_id ("" where the request_id is not the caller's own choice and covers every byte).
     wallets: which of the account's wallets may pay, tried in this order; the first that can pay the whole amount does.
-    amount: gross, in the asset's smallest units. address: canonical text; memo "" when there is none.
+    asset, network: what is paid where. amount: in the asset's smallest units, read by fee_rule; with a conversion, on
+    the side that it names. address: canonical text; memo "" when there is none.
+    any_address: pay to addresses outside the account's book as well.
+    repeatable: whether a repeat gets the first answer; else it is refused as REQUEST_ID_TAKEN.
+    exclusive: a further mark ("" for none) that no two withdrawals of the account through this venue may share; refused
+    as EXCLUSIVE_TAKEN. numbered: give it a small number of its own within the account (views, `number`).
+    notify: tell the account's callback of every state change.
+    extra: opaque text that the venue wants back with the view, such as fields it only echoes.
+    challenge_ms: 0, or for how long the customer may answer; until then nothing is held (core/states.py CHALLENGED),
+    and request_id is the nonce by which AnswerChallenge finds it.
     """
 
     account_id: AccountId
@@ -45,6 +59,15 @@ class Withdraw(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True)
     address: str
     memo: str
     remark: str = ""
+    fee_rule: FeeRule = FeeRule.INSIDE
+    any_address: bool = False
+    repeatable: bool = True
+    exclusive: str = ""
+    numbered: bool = False
+    notify: bool = False
+    extra: str = ""
+    challenge_ms: int = 0
+    conversion: Conversion | None = None
 
 
 class RecipientKind(StrEnum):
@@ -58,6 +81,8 @@ class Transfer(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True)
 
     recipient: account number, e-mail address, or phone as "+<area code> <digits>", as written in the accounts' table.
     network: recorded for the reply only ("" where the venue names none).
+    in_book: the recipient must stand in the account's address book (AddressKind.RECIPIENT).
+    recipient_wallet: where it arrives; "" for the policy's deposit wallet.
     """
 
     account_id: AccountId
@@ -72,110 +97,76 @@ class Transfer(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True)
     recipient_kind: RecipientKind
     recipient: str
     remark: str = ""
+    in_book: bool = False
+    recipient_wallet: str = ""
+    repeatable: bool = True
+    numbered: bool = False
+    notify: bool = False
+    extra: str = ""
 
 
-# --- the operator's acts; each leaves an audit row -----------------------------------------------------------------
+class Exchange(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True):
+    """Turn one asset of the account into another, at once, free of charge. Fields as in `Withdraw`.
+
+    What is bought arrives in the wallet that paid. amount: on the side that the conversion names.
+    """
+
+    account_id: AccountId
+    key_id: str
+    venue: str
+    request_id: str
+    business: str
+    wallets: tuple[str, ...]
+    amount: Units
+    conversion: Conversion
+    repeatable: bool = True
+    numbered: bool = False
+    notify: bool = False
+    extra: str = ""
 
 
-class CreateAccount(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """Open an account. account_number: digits, unique; also the public user id (BitMart's CID)."""
+class AnswerChallenge(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True):
+    """The customer's answer to a challenged withdrawal: hold the money if it is valid, else count the failure.
 
-    actor: str
-    account_number: str
-    email: str | None = None
-    phone: str | None = None
-    master_account_id: AccountId | None = None
-    may_withdraw: bool = True
+    nonce: the challenge's. answer: canonical text of what was sent; the same valid answer again gets the first answer,
+    another one is refused as CHALLENGE_USED. valid: the venue has verified the answer over the stored content.
+    Answers views.Accepted, or views.AnswerRejected where it is not valid. Refused: CHALLENGE_UNKNOWN, _EXPIRED, _USED,
+    _EXHAUSTED (too many invalid answers), or what a withdrawal may be refused for; the nonce then stays usable.
+    """
+
+    account_id: AccountId
+    key_id: str
+    venue: str
+    nonce: str
+    answer: str
+    valid: bool
+    wallets: tuple[str, ...]
 
 
-class CreateKey(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """Give an account an API key. secret is kept for HMAC; permissions among "read", "withdraw"."""
+class Expire(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """Close a challenge that nobody answered in time."""
 
-    actor: str
     account_id: AccountId
     venue: str
-    key_id: str
-    secret: str
-    passphrase: str
-    permissions: tuple[str, ...]
-    allowed_ips: tuple[str, ...] = ()
-    expires_ms: UnixMs | None = None
+    nonce: str
 
 
-class AddBookEntry(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """Add a destination to an account's address book. asset "" for universal and EVM entries, network "" for EVM."""
-
-    actor: str
-    account_id: AccountId
-    kind: AddressKind
-    asset: str
-    network: str
-    address: str
-    memo: str
-    remark: str
-    verified: bool
-    usable_from_ms: UnixMs = UnixMs(0)
+CustomerCommand = Withdraw | Transfer | Exchange | AnswerChallenge
+"""What a venue may ask the engine to do."""
 
 
-class RemoveBookEntry(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    actor: str
-    account_id: AccountId
-    entry_id: int
+class RecordDelivery(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """What came of telling the outside of one state change.
 
+    tries: how many attempts had been recorded before this one; another worker may have been faster.
+    delivered: taken note of, or nobody to tell. next_ms: when to try again, None to give up. Ignored when delivered.
+    """
 
-class CreditDeposit(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """Credit `amount` that arrived on `network`. reference: the deposit's own id, credited once for ever."""
-
-    actor: str
-    account_id: AccountId
-    wallet: str
-    asset: str
-    network: str
-    amount: Units
-    reference: str
-    address: str = ""
-    tx_id: str = ""
-
-
-class SetDepositAddress(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """Say where an account's deposits on a network arrive. The address is canonical text."""
-
-    actor: str
-    account_id: AccountId
-    network: str
-    address: str
-    memo: str = ""
-
-
-class FreezeAccount(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    actor: str
-    account_id: AccountId
-    frozen: bool
-
-
-class FreezeKey(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    actor: str
-    key_id: str
-    frozen: bool
-
-
-class SetControl(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """name: "sending" (all chains) or "network/<code>"; stopped: nothing new is planned, signed or sent there."""
-
-    actor: str
-    name: str
-    stopped: bool
-    reason: str = ""
-
-
-class RecordOpening(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """State what the hot wallet of a network holds that belongs to no customer (gas money). Once per reference."""
-
-    actor: str
-    asset: str
-    network: str
-    amount: Units
-    reference: str
+    withdrawal_id: WithdrawalId
+    sequence: int
+    tries: int
+    delivered: bool
+    next_ms: UnixMs | None = None
 
 
 # --- the workers' steps ---------------------------------------------------------------------------------------------
@@ -305,15 +296,6 @@ class Quarantine(msgspec.Struct, frozen=True, tag=True, array_like=True):
     withdrawal_id: WithdrawalId | None = None
 
 
-class ReleaseQuarantine(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """The operator has reconciled the lane; next_nonce (never below ours) is what chain and signer's log agree on."""
-
-    actor: str
-    network: str
-    sender: str
-    next_nonce: int
-
-
 class Reject(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Policy or a late check says no before anything was planned: release the hold."""
 
@@ -322,18 +304,10 @@ class Reject(msgspec.Struct, frozen=True, tag=True, array_like=True):
 
 
 Command = (
-    Withdraw
-    | Transfer
-    | CreateAccount
-    | CreateKey
-    | AddBookEntry
-    | RemoveBookEntry
-    | CreditDeposit
-    | SetDepositAddress
-    | FreezeAccount
-    | FreezeKey
-    | SetControl
-    | RecordOpening
+    CustomerCommand
+    | Act
+    | Expire
+    | RecordDelivery
     | ClaimLane
     | Plan
     | PlanFiller
@@ -344,6 +318,5 @@ Command = (
     | RecordReorged
     | Settle
     | Quarantine
-    | ReleaseQuarantine
     | Reject
 )

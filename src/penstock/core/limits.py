@@ -13,8 +13,10 @@ def check_channel(listing: Listing) -> None:
         raise Refused(RefusalCode.WITHDRAWALS_CLOSED, currency=listing.asset, network=listing.network)
 
 
-def check_amount(listing: Listing, scale: int, units: int) -> None:
-    """Hold a gross amount against the listing; both in the asset's ledger units, `scale` its decimals.
+def check_amount(listing: Listing, scale: int, units: int, *, fee_inside: bool = True) -> None:
+    """Hold an amount against the listing; both in the asset's ledger units, `scale` its decimals.
+
+    fee_inside: the amount has to bear the fee; else the fee is debited beside it.
 
     Raises Refused, the first that applies: AMOUNT_NOT_POSITIVE; AMOUNT_PRECISION (detail precision, decimals
     allowed); AMOUNT_MULTIPLE (detail multiple, text); AMOUNT_TOO_SMALL (detail minimum, text), also when the
@@ -26,8 +28,9 @@ def check_amount(listing: Listing, scale: int, units: int) -> None:
         raise Refused(RefusalCode.AMOUNT_PRECISION, precision=listing.precision)
     if listing.multiple is not None and units % listing.multiple:
         raise Refused(RefusalCode.AMOUNT_MULTIPLE, multiple=format_units(listing.multiple, scale))
-    if units < listing.minimum or units <= listing.fee:
-        least = max(listing.minimum, listing.fee + 10 ** (scale - listing.precision))
+    fee = listing.fee if fee_inside else -1
+    if units < listing.minimum or units <= fee:
+        least = max(listing.minimum, fee + 10 ** (scale - listing.precision))
         raise Refused(RefusalCode.AMOUNT_TOO_SMALL, minimum=format_units(least, scale))
     if listing.maximum is not None and units > listing.maximum:
         raise Refused(RefusalCode.AMOUNT_TOO_LARGE, maximum=format_units(listing.maximum, scale))

@@ -68,6 +68,8 @@ POINTS: tuple[str, ...] = (
     "bump.signed",
     "bump.stored",
     "bump.sent",
+    "callback.posted",
+    "callback.recorded",
     "start.store_opened",
     "start.signer_started",
     "start.lanes_checked",

@@ -9,6 +9,7 @@ import msgspec
 
 from penstock.core.amounts import Units
 from penstock.core.ids import AccountId, WithdrawalId
+from penstock.core.states import State
 from penstock.core.time import UnixMs
 
 HISTORY_LIMIT_MAX = 1_000
@@ -57,6 +58,67 @@ class DepositHistory(msgspec.Struct, frozen=True, gc=False):
     limit: int
 
 
+class FindWithdrawals(msgspec.Struct, frozen=True, gc=False):
+    """Answer: list of views.WithdrawalView of this account, at most `limit` (1 to HISTORY_LIMIT_MAX).
+
+    Every filter that is not None must hold. venue: only what was asked through it. ids, numbers, request_ids: one of
+    these. tx_hash: exact. assets, networks, states: one of these. on_chain: True for payments on a chain, False for
+    transfers between accounts. from_ms inclusive, before_ms exclusive, on created_ms.
+    Sorted by id, newest first, or oldest first when `ascending`; by number instead where `by_number`, which leaves out
+    what has none. after, before: exclusive bounds on the value sorted by, for paging.
+    with_moves: fill `moves`.
+    """
+
+    account_id: AccountId
+    limit: int
+    venue: str | None = None
+    ids: tuple[int, ...] | None = None
+    numbers: tuple[int, ...] | None = None
+    request_ids: tuple[str, ...] | None = None
+    tx_hash: str | None = None
+    assets: tuple[str, ...] | None = None
+    networks: tuple[str, ...] | None = None
+    states: tuple[State, ...] | None = None
+    on_chain: bool | None = None
+    from_ms: UnixMs | None = None
+    before_ms: UnixMs | None = None
+    by_number: bool = False
+    ascending: bool = False
+    after: int | None = None
+    before: int | None = None
+    with_moves: bool = False
+
+
+class FindDeposits(msgspec.Struct, frozen=True, gc=False):
+    """Answer: list of views.DepositView. Fields as in FindWithdrawals; internal: True for transfers received."""
+
+    account_id: AccountId
+    limit: int
+    assets: tuple[str, ...] | None = None
+    networks: tuple[str, ...] | None = None
+    tx_id: str | None = None
+    internal: bool | None = None
+    from_ms: UnixMs | None = None
+    before_ms: UnixMs | None = None
+    ascending: bool = False
+    after: int | None = None
+    before: int | None = None
+
+
+class FindChallenge(msgspec.Struct, frozen=True, gc=False):
+    """Answer: views.ChallengeView, or None when the account has no such nonce at this venue."""
+
+    account_id: AccountId
+    venue: str
+    nonce: str
+
+
+class Account(msgspec.Struct, frozen=True, gc=False):
+    """Answer: views.AccountView."""
+
+    account_id: AccountId
+
+
 class Balances(msgspec.Struct, frozen=True, gc=False):
     """Answer: list of views.BalanceView, every wallet and asset that has a row, by wallet then asset."""
 
@@ -90,7 +152,11 @@ class RemainingQuotaView(msgspec.Struct, frozen=True, gc=False):
 
 
 Query = (
-    WithdrawalById
+    FindWithdrawals
+    | FindDeposits
+    | FindChallenge
+    | Account
+    | WithdrawalById
     | DepositOrWithdrawalById
     | WithdrawalHistory
     | DepositHistory

@@ -30,6 +30,9 @@ class State(StrEnum):
     QUARANTINED = "quarantined"
 
 
+DECLINED = "declined"
+"""What the reason of a rejected withdrawal begins with when a person refused it."""
+
 FINAL_STATES = frozenset({State.CONFIRMED, State.REJECTED, State.CANCELLED, State.EXPIRED, State.FAILED})
 
 

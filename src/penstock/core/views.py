@@ -6,16 +6,33 @@ import msgspec
 
 from penstock.core.amounts import Units
 from penstock.core.ids import AccountId, WithdrawalId
+from penstock.core.rates import Rate
 from penstock.core.states import State
 from penstock.core.time import UnixMs
 
 
-class Accepted(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """The answer to Withdraw and Transfer. repeated: the same request was accepted before; nothing new was done."""
+class Accepted(msgspec.Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
+    """The answer to a customer's command. repeated: it was accepted before; nothing new was done.
+
+    The rest tells what was decided, and is only there where `repeated` is False or a challenge was answered: number (0
+    where none was asked for), state, amount (debited with the fee, in the debited asset), fee, net (what the receiver
+    gets, in the paid asset).
+    """
 
     withdrawal_id: WithdrawalId
     accepted_ms: UnixMs
     repeated: bool
+    number: int = 0
+    state: State = State.HELD
+    amount: Units = Units(0)
+    fee: Units = Units(0)
+    net: Units = Units(0)
+
+
+class AnswerRejected(msgspec.Struct, frozen=True, tag=True):
+    """The answer to an invalid AnswerChallenge: how many more may be tried."""
+
+    remaining: int
 
 
 class KeyView(msgspec.Struct, frozen=True):
@@ -36,10 +53,21 @@ class KeyView(msgspec.Struct, frozen=True):
         return f"KeyView(key_id={self.key_id!r}, secret=***)"
 
 
-class WithdrawalView(msgspec.Struct, frozen=True):
-    """A withdrawal. Amounts in the asset's ledger units; `amount` gross, `net` what the receiver gets (amount - fee).
+class Move(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """One state change: which state was entered, and when."""
 
-    recipient is set for a transfer to another account, address for a payment on a chain. tx_hash "" until signed.
+    state: State
+    at_ms: UnixMs
+
+
+class WithdrawalView(msgspec.Struct, frozen=True):
+    """A withdrawal, a transfer to another account, or an exchange. Amounts in the asset's ledger units.
+
+    `amount`: debited, fee included; `fee`; both in `debit_asset`. `net`: what the receiver gets, in `asset`. Without a
+    conversion both assets are one and amount = fee + net; rate: of the conversion, else None.
+    recipient is set for a transfer to another account, address for a payment on a chain, neither for an exchange.
+    number: its own within the account, 0 where none was asked for. request_id: the caller's own id ("" where the venue
+    has none). extra: the venue's own text. tx_hash "" until signed. moves: oldest first, where the query asks for them.
     """
 
     withdrawal_id: WithdrawalId
@@ -60,10 +88,40 @@ class WithdrawalView(msgspec.Struct, frozen=True):
     confirmations: int
     created_ms: UnixMs
     updated_ms: UnixMs
+    number: int = 0
+    request_id: str = ""
+    extra: str = ""
+    remark: str = ""
+    debit_asset: str = ""
+    rate: Rate | None = None
+    moves: tuple[Move, ...] = ()
+
+
+class ChallengeView(msgspec.Struct, frozen=True):
+    """A challenged withdrawal and how its answering stands. answer: the one accepted, "" while there is none."""
+
+    withdrawal: WithdrawalView
+    nonce: str
+    expires_ms: UnixMs
+    failures: int
+    answer: str
+
+
+class AccountView(msgspec.Struct, frozen=True):
+    """An account's own facts. account_number: its public id."""
+
+    account_id: AccountId
+    account_number: str
+    email: str
+    phone: str
+    is_sub_account: bool
+    may_withdraw: bool
+    frozen: bool
+    created_ms: UnixMs
 
 
 class DepositView(msgspec.Struct, frozen=True):
-    """A credited deposit, or the receiving side of a transfer between accounts."""
+    """A credited deposit, or the receiving side of a transfer between accounts (then `internal`)."""
 
     deposit_id: int
     account_id: AccountId
@@ -74,6 +132,7 @@ class DepositView(msgspec.Struct, frozen=True):
     address: str
     tx_id: str
     created_ms: UnixMs
+    internal: bool = False
 
 
 class BalanceView(msgspec.Struct, frozen=True):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from penstock.core.acts import AddressKind
 from penstock.core.catalogue import Network
-from penstock.core.commands import AddressKind
+from penstock.core.commands import RecipientKind
 from penstock.core.refusals import RefusalCode, Refused
 from penstock.core.time import UnixMs
 from penstock.engine.rows import BookRow
@@ -22,6 +23,8 @@ def covers(entry: BookRow, asset: str, network: Network) -> bool:
             return entry.network == network.code
         case AddressKind.EVM:
             return network.family == "evm"
+        case AddressKind.RECIPIENT:
+            return False
         case _:
             raise AssertionError(entry.kind)
 
@@ -48,3 +51,22 @@ def find_entry(
         if entry.usable_from_ms <= now_ms:
             return entry
     raise Refused(RefusalCode.ADDRESS_COOLING_DOWN)
+
+
+def find_recipient(entries: Iterable[BookRow], kind: RecipientKind, now_ms: UnixMs) -> None:
+    """Check that another account may be paid. entries: all of the payer's entries with the recipient's text.
+
+    Raises Refused(RECIPIENT_NOT_IN_BOOK), also while the entry is not verified; ADDRESS_COOLING_DOWN.
+    """
+    matching = [
+        entry
+        for entry in entries
+        if entry.kind == AddressKind.RECIPIENT
+        and entry.memo == kind
+        and entry.verified
+        and entry.removed_ms is None
+    ]
+    if not matching:
+        raise Refused(RefusalCode.RECIPIENT_NOT_IN_BOOK)
+    if all(entry.usable_from_ms > now_ms for entry in matching):
+        raise Refused(RefusalCode.ADDRESS_COOLING_DOWN)

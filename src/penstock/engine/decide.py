@@ -6,12 +6,17 @@ whole service run in simulation from one seed.
 
 from __future__ import annotations
 
+from penstock.core.acts import Approve, Cancel, Decline, ResendCallback
 from penstock.core.commands import (
+    AnswerChallenge,
     ClaimLane,
     Command,
+    Exchange,
+    Expire,
     Plan,
     PlanFiller,
     Quarantine,
+    RecordDelivery,
     RecordMined,
     RecordReorged,
     RecordSent,
@@ -23,7 +28,10 @@ from penstock.core.commands import (
     Withdraw,
 )
 from penstock.core.time import UnixMs
-from penstock.engine.intake import decide_transfer, decide_withdraw, need_transfer, need_withdraw
+from penstock.engine.approvals import decide_approval
+from penstock.engine.challenges import decide_answer, decide_expire, need_answer, need_expire
+from penstock.engine.events import decide_delivery, decide_resend, need_event
+from penstock.engine.intake import decide_withdraw, need_withdraw
 from penstock.engine.lanes import decide_claim, decide_quarantine, need_lane, need_quarantine
 from penstock.engine.operator import decide_operation, need_operation
 from penstock.engine.outcome import decide_mined, decide_reorged, decide_settle
@@ -40,6 +48,7 @@ from penstock.engine.payout import (
 )
 from penstock.engine.rules import Decision, Moment, Rules
 from penstock.engine.snapshot import Needs, Snapshot
+from penstock.engine.transfers import decide_exchange, decide_transfer, need_exchange, need_transfer
 
 ROUNDS_MAX = 4
 """Attempt -> withdrawal -> account and balance is the longest way; one more round finds nothing missing."""
@@ -61,10 +70,17 @@ _MANY_ROUNDS = (
     RecordReorged,
     Settle,
     Reject,
+    AnswerChallenge,
+    Expire,
+    Approve,
+    Decline,
+    Cancel,
 )
 
 
-def collect_needs(command: Command, snapshot: Snapshot, needs: Needs, rules: Rules, now_ms: UnixMs) -> None:
+def collect_needs(  # noqa: C901 - a table
+    command: Command, snapshot: Snapshot, needs: Needs, rules: Rules, now_ms: UnixMs
+) -> None:
     """Add to `needs` every key `command` will ask for, as far as the snapshot lets one know them now.
 
     Called once a round until nothing is missing; most commands are complete after the first.
@@ -74,6 +90,14 @@ def collect_needs(command: Command, snapshot: Snapshot, needs: Needs, rules: Rul
             need_withdraw(command, needs, now_ms)
         case Transfer():
             need_transfer(command, snapshot, needs, rules, now_ms)
+        case Exchange():
+            need_exchange(command, needs, now_ms)
+        case AnswerChallenge():
+            need_answer(command, snapshot, needs, now_ms)
+        case Expire():
+            need_expire(command, snapshot, needs)
+        case RecordDelivery() | ResendCallback():
+            need_event(command, needs)
         case Plan() | PlanFiller():
             need_plan(command, snapshot, needs, rules)
         case Unplan() | RecordSigned() | RecordSent() | RecordMined() | RecordReorged() | Settle():
@@ -82,7 +106,7 @@ def collect_needs(command: Command, snapshot: Snapshot, needs: Needs, rules: Rul
             need_lane(command, needs)
         case Quarantine():
             need_quarantine(command, needs)
-        case Reject():
+        case Reject() | Approve() | Decline() | Cancel():
             need_withdrawal(command.withdrawal_id, snapshot, needs)
         case _:
             need_operation(command, needs)
@@ -100,6 +124,18 @@ def decide(snapshot: Snapshot, command: Command, moment: Moment, rules: Rules) -
             return decide_withdraw(snapshot, command, moment, rules)
         case Transfer():
             return decide_transfer(snapshot, command, moment, rules)
+        case Exchange():
+            return decide_exchange(snapshot, command, moment, rules)
+        case AnswerChallenge():
+            return decide_answer(snapshot, command, moment, rules)
+        case Expire():
+            return decide_expire(snapshot, command, moment)
+        case Approve() | Decline() | Cancel():
+            return decide_approval(snapshot, command, moment)
+        case RecordDelivery():
+            return decide_delivery(snapshot, command, moment)
+        case ResendCallback():
+            return decide_resend(snapshot, command, moment)
         case Plan():
             return decide_plan(snapshot, command, moment, rules)
         case PlanFiller():

@@ -20,6 +20,12 @@ Leg = tuple[str, str, int]
 
 FEES = "system/fees"
 NETWORK_FEES = "system/network_fees"
+EXCHANGED = "system/exchanged"
+"""What conversions took in of one asset and gave out of another: positive and negative, each asset by itself."""
+
+
+BANK = "bank"
+"""Stands for a network where money is kept that no chain carries."""
 
 
 def custody(network: str) -> str:

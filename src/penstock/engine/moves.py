@@ -35,5 +35,14 @@ def _trace(withdrawal: WithdrawalRow, before: str, detail: str) -> list[Row]:
     sequence, at_ms = withdrawal.steps, withdrawal.updated_ms
     return [
         HistoryRow(withdrawal.withdrawal_id, sequence, before, withdrawal.state.value, detail, at_ms),
-        OutboxRow(withdrawal.withdrawal_id, sequence, withdrawal.account_id, withdrawal.state, at_ms, None),
+        OutboxRow(
+            withdrawal.withdrawal_id,
+            sequence,
+            withdrawal.account_id,
+            withdrawal.state,
+            at_ms,
+            due_ms=at_ms if withdrawal.notify else None,
+            tries=0,
+            delivered_ms=None,
+        ),
     ]

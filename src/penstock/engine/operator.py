@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from penstock.core.commands import (
+from penstock.core.acts import (
     AddBookEntry,
     AddressKind,
     CreateAccount,
@@ -12,17 +12,19 @@ from penstock.core.commands import (
     CreditDeposit,
     FreezeAccount,
     FreezeKey,
-    RecipientKind,
     RecordOpening,
     ReleaseQuarantine,
     RemoveBookEntry,
+    SetCallback,
     SetControl,
     SetDepositAddress,
 )
+from penstock.core.commands import RecipientKind
 from penstock.core.ids import AccountId
 from penstock.core.refusals import RefusalCode, Refused
 from penstock.engine.lanes import SENDING
 from penstock.engine.ledger import (
+    BANK,
     available_of,
     changed,
     custody,
@@ -38,6 +40,7 @@ from penstock.engine.rows import (
     AuditRow,
     BalanceRow,
     BookRow,
+    CallbackRow,
     ControlRow,
     DepositAddressRow,
     DepositRow,
@@ -59,10 +62,11 @@ Operation = (
     | SetControl
     | RecordOpening
     | ReleaseQuarantine
+    | SetCallback
 )
 
 
-def need_operation(command: Operation, needs: Needs) -> None:  # noqa: C901 - a table
+def need_operation(command: Operation, needs: Needs) -> None:  # noqa: C901, PLR0912 - a table
     """One round is enough for every act."""
     match command:
         case CreateAccount():
@@ -91,6 +95,9 @@ def need_operation(command: Operation, needs: Needs) -> None:  # noqa: C901 - a 
             needs.row(ApiKeyRow, command.key_id)
         case ReleaseQuarantine():
             needs.row(LaneRow, command.network, command.sender)
+        case SetCallback():
+            needs.row(AccountRow, command.account_id)
+            needs.row(ApiKeyRow, command.key_id)
         case SetControl():
             pass
 
@@ -127,6 +134,8 @@ def decide_operation(snapshot: Snapshot, command: Operation, moment: Moment, rul
             return _audited(
                 moment, command, f"key/{key.key_id}", msgspec.structs.replace(key, frozen=command.frozen)
             )
+        case SetCallback():
+            return _set_callback(snapshot, command, moment)
         case SetControl():
             return _set_control(command, moment, rules)
         case ReleaseQuarantine():
@@ -210,8 +219,11 @@ def _add_book_entry(snapshot: Snapshot, command: AddBookEntry, moment: Moment, r
     # An entry that names more than its kind reaches would allow more than its reader thinks.
     if bool(command.asset) != (command.kind is AddressKind.STANDARD):
         raise Refused(RefusalCode.PARAMETER_INVALID, field="asset")
-    if bool(command.network) != (command.kind is not AddressKind.EVM):
+    everywhere = command.kind in (AddressKind.EVM, AddressKind.RECIPIENT)
+    if bool(command.network) == everywhere:
         raise Refused(RefusalCode.PARAMETER_INVALID, field="network")
+    if command.kind is AddressKind.RECIPIENT and command.memo not in set(RecipientKind):
+        raise Refused(RefusalCode.PARAMETER_INVALID, field="memo")
     if command.asset:
         rules.catalogue.listing(command.asset, command.network)
     fields = (command.kind, command.asset, command.network, command.memo)
@@ -247,7 +259,7 @@ def _remove_book_entry(snapshot: Snapshot, command: RemoveBookEntry, moment: Mom
 
 def _credit_deposit(snapshot: Snapshot, command: CreditDeposit, moment: Moment, rules: Rules) -> Decision:
     _account(snapshot, command.account_id)
-    rules.catalogue.listing(command.asset, command.network)
+    _check_arrival(command, rules)
     if command.wallet not in rules.policy.wallets:
         raise Refused(RefusalCode.WALLET_UNKNOWN)
     seen = _credited_before(snapshot, command)
@@ -269,7 +281,7 @@ def _credit_deposit(snapshot: Snapshot, command: CreditDeposit, moment: Moment, 
         created_ms=moment.now_ms,
     )
     legs = [
-        (custody(command.network), command.asset, -command.amount),
+        (custody(command.network or BANK), command.asset, -command.amount),
         (available_of(balance), command.asset, command.amount),
     ]
     rows = [
@@ -277,6 +289,13 @@ def _credit_deposit(snapshot: Snapshot, command: CreditDeposit, moment: Moment, 
         *post(moment, "deposit", legs, None, command.reference),
     ]
     return _audited(moment, command, f"account/{command.account_id}", deposit, *rows)
+
+
+def _check_arrival(command: CreditDeposit, rules: Rules) -> None:
+    """A coin comes over a network that lists it; what no network lists (fiat money) comes over none."""
+    listed = {asset for asset, _ in rules.catalogue.listings}
+    if command.network or command.asset in listed or command.asset not in rules.catalogue.assets:
+        rules.catalogue.listing(command.asset, command.network)
 
 
 def _credited_before(snapshot: Snapshot, command: CreditDeposit | RecordOpening) -> DepositRow | None:
@@ -331,6 +350,15 @@ def _record_opening(snapshot: Snapshot, command: RecordOpening, moment: Moment, 
     )
     rows = [changed(gas, available=units), *post(moment, "opening", legs, None, command.reference)]
     return _audited(moment, command, f"network/{command.network}", record, *rows)
+
+
+def _set_callback(snapshot: Snapshot, command: SetCallback, moment: Moment) -> Decision:
+    _account(snapshot, command.account_id)
+    key = snapshot.get(ApiKeyRow, command.key_id)
+    if key is None or key.account_id != command.account_id or key.venue != command.venue:
+        raise Refused(RefusalCode.PARAMETER_INVALID, field="key_id")
+    row = CallbackRow(command.account_id, command.venue, command.url, command.key_id)
+    return _audited(moment, command, f"account/{command.account_id}", row)
 
 
 def _set_control(command: SetControl, moment: Moment, rules: Rules) -> Decision:

@@ -9,7 +9,18 @@ from penstock.core.commands import RecordMined, RecordReorged, Settle
 from penstock.core.refusals import RefusalCode, Refused
 from penstock.core.states import FINAL_STATES, AttemptState, State
 from penstock.engine.lanes import leased_lane
-from penstock.engine.ledger import FEES, changed, custody, gas_wallet, held_of, post, release, settle_gas
+from penstock.engine.ledger import (
+    EXCHANGED,
+    FEES,
+    Leg,
+    changed,
+    custody,
+    gas_wallet,
+    held_of,
+    post,
+    release,
+    settle_gas,
+)
 from penstock.engine.moves import moved
 from penstock.engine.rows import AttemptRow, BalanceRow, NonceRow, Row, WithdrawalRow
 from penstock.engine.rules import HOUSE_ACCOUNT, Decision, Moment, Rules
@@ -93,7 +104,7 @@ def _close_nonce(
 def _resolve(
     snapshot: Snapshot, command: Settle, attempt: AttemptRow, withdrawal: WithdrawalRow, moment: Moment
 ) -> list[Row]:
-    balance = snapshot.get(BalanceRow, withdrawal.account_id, withdrawal.asset, withdrawal.wallet)
+    balance = snapshot.get(BalanceRow, withdrawal.account_id, withdrawal.debit_asset, withdrawal.wallet)
     assert balance is not None
     facts = {
         "attempt_id": attempt.attempt_id,
@@ -108,12 +119,22 @@ def _resolve(
     if not command.paid:
         _, rows = moved(moment, withdrawal, State.FAILED, command.reason, reason=command.reason, **facts)
         return [*release(moment, balance, withdrawal.amount, "release", withdrawal.withdrawal_id), *rows]
-    legs = [
-        (held_of(balance), withdrawal.asset, -withdrawal.amount),
-        (custody(withdrawal.network), withdrawal.asset, withdrawal.net),
-        (FEES, withdrawal.asset, withdrawal.fee),
-    ]
-    posting = post(moment, "settle", [leg for leg in legs if leg[2]], withdrawal.withdrawal_id)
+    posting = post(moment, "settle", _paid_legs(balance, withdrawal), withdrawal.withdrawal_id)
     detail = f"block {command.block_height} {command.block_hash}"
     _, rows = moved(moment, withdrawal, State.CONFIRMED, detail, **facts)
     return [changed(balance, held=-withdrawal.amount), *posting, *rows]
+
+
+def _paid_legs(balance: BalanceRow, withdrawal: WithdrawalRow) -> list[Leg]:
+    """The hold spent: to the chain and to our fees, through the exchange where another asset was debited."""
+    legs: list[Leg] = [
+        (held_of(balance), withdrawal.debit_asset, -withdrawal.amount),
+        (custody(withdrawal.network), withdrawal.asset, withdrawal.net),
+        (FEES, withdrawal.debit_asset, withdrawal.fee),
+    ]
+    if withdrawal.debit_asset != withdrawal.asset:
+        legs += [
+            (EXCHANGED, withdrawal.debit_asset, withdrawal.amount - withdrawal.fee),
+            (EXCHANGED, withdrawal.asset, -withdrawal.net),
+        ]
+    return [leg for leg in legs if leg[2]]

@@ -49,7 +49,7 @@ def need_withdrawal(withdrawal_id: WithdrawalId, snapshot: Snapshot, needs: Need
     withdrawal = snapshot.known(WithdrawalRow, withdrawal_id)
     if withdrawal is not None:
         needs.row(AccountRow, withdrawal.account_id)
-        needs.row(BalanceRow, withdrawal.account_id, withdrawal.asset, withdrawal.wallet)
+        needs.row(BalanceRow, withdrawal.account_id, withdrawal.debit_asset, withdrawal.wallet)
         if withdrawal.book_entry_id is not None:
             needs.row(BookRow, withdrawal.book_entry_id)
 
@@ -79,7 +79,8 @@ def payable(snapshot: Snapshot, withdrawal: WithdrawalRow, rules: Rules, moment:
     account = snapshot.get(AccountRow, withdrawal.account_id)
     if account is None or account.frozen:
         raise Refused(RefusalCode.ACCOUNT_FROZEN)
-    assert withdrawal.book_entry_id is not None, "only payments on a chain are planned"
+    if withdrawal.book_entry_id is None:
+        return  # taken by a venue that pays to any address
     entry = snapshot.get(BookRow, withdrawal.book_entry_id)
     network = rules.catalogue.networks[withdrawal.network]
     if entry is None or not covers(entry, withdrawal.asset, network):
@@ -244,7 +245,7 @@ def decide_unplan(snapshot: Snapshot, command: Unplan, moment: Moment, rules: Ru
 def _rejected(snapshot: Snapshot, withdrawal_id: WithdrawalId, reason: str, moment: Moment) -> list[Row]:
     withdrawal = snapshot.get(WithdrawalRow, withdrawal_id)
     assert withdrawal is not None
-    balance = snapshot.get(BalanceRow, withdrawal.account_id, withdrawal.asset, withdrawal.wallet)
+    balance = snapshot.get(BalanceRow, withdrawal.account_id, withdrawal.debit_asset, withdrawal.wallet)
     assert balance is not None
     _, rows = moved(moment, withdrawal, State.REJECTED, reason, reason=reason)
     return [*release(moment, balance, withdrawal.amount, "release", withdrawal_id), *rows]

@@ -130,7 +130,7 @@ class QuotaRow(Row, frozen=True, gc=False):
 class PostingRow(Row, frozen=True, gc=False):
     """One balanced journal entry.
 
-    kind: "hold", "settle", "release", "deposit", "opening", "gas_hold", "gas_release" or "network_fee".
+    kind: "hold", "settle", "release", "exchange", "deposit", "opening", "gas_hold", "gas_release" or "network_fee".
     """
 
     TABLE = "postings"
@@ -185,10 +185,15 @@ class RequestRow(Row, frozen=True, gc=False):
 
 
 class WithdrawalRow(Row, frozen=True, gc=False):
-    """A withdrawal. amount = fee + net. recipient_id is set for a transfer to another account.
+    """A withdrawal. recipient_id is set for a transfer to another account, and to its own account for an exchange.
+
+    amount: debited, fee included, and fee, both in debit_asset; net: what is paid, in asset. Where these are one
+    asset, amount = fee + net; else rate says how they were converted (encoded core.rates.Rate, "" for none).
 
     steps counts the state changes, so that history and outbox rows are numbered without asking. attempt_id:
     the newest attempt. tx_hash, confirmations: of the attempt that is mined, else the newest.
+    number: its own within the account, 0 for none. request_id: the caller's own, "" where the venue has none.
+    extra: the venue's text. notify: whether its events are for the account's callback.
     """
 
     TABLE = "withdrawals"
@@ -216,10 +221,47 @@ class WithdrawalRow(Row, frozen=True, gc=False):
     confirmations: int
     created_ms: UnixMs
     updated_ms: UnixMs
+    debit_asset: str
+    rate: str
+    number: int
+    request_id: str
+    extra: str
+    notify: bool
 
     @property
     def key(self) -> tuple[int]:
         return (self.withdrawal_id,)
+
+
+class ChallengeRow(Row, frozen=True, gc=False):
+    """What a challenged withdrawal waits for. answer: the valid one, "" while there is none."""
+
+    TABLE = "challenges"
+    KEY = ("account_id", "venue", "nonce")
+    account_id: AccountId
+    venue: str
+    nonce: str
+    withdrawal_id: WithdrawalId
+    expires_ms: UnixMs
+    failures: int
+    answer: str
+
+    @property
+    def key(self) -> tuple[int, str, str]:
+        return (self.account_id, self.venue, self.nonce)
+
+
+class CounterRow(Row, frozen=True, gc=False):
+    """How many withdrawals of an account were given a number of their own."""
+
+    TABLE = "counters"
+    KEY = ("account_id",)
+    account_id: AccountId
+    used: int
+
+    @property
+    def key(self) -> tuple[int]:
+        return (self.account_id,)
 
 
 class HistoryRow(Row, frozen=True, gc=False):
@@ -242,21 +284,41 @@ class HistoryRow(Row, frozen=True, gc=False):
 
 
 class OutboxRow(Row, frozen=True, gc=False):
-    """One event for the outside per state change, numbered per withdrawal. delivered_ms None: not sent."""
+    """One event for the outside per state change, numbered per withdrawal.
+
+    due_ms: when it is to be told next; None: told, given up, or for nobody. tries: attempts that failed.
+    delivered_ms: when the outside took note of it.
+    """
 
     TABLE = "outbox"
     KEY = ("withdrawal_id", "sequence")
-    WRITE_ONLY = True
     withdrawal_id: WithdrawalId
     sequence: int
     account_id: AccountId
     state: State
     at_ms: UnixMs
+    due_ms: UnixMs | None
+    tries: int
     delivered_ms: UnixMs | None
 
     @property
     def key(self) -> tuple[int, int]:
         return (self.withdrawal_id, self.sequence)
+
+
+class CallbackRow(Row, frozen=True, gc=False):
+    """Where a venue's callbacks about an account's withdrawals go. url "": nowhere. key_id: the key that signs them."""
+
+    TABLE = "callbacks"
+    KEY = ("account_id", "venue")
+    account_id: AccountId
+    venue: str
+    url: str
+    key_id: str
+
+    @property
+    def key(self) -> tuple[int, str]:
+        return (self.account_id, self.venue)
 
 
 class DepositRow(Row, frozen=True, gc=False):

@@ -21,9 +21,13 @@ class Policy:
     """The operator's choices. daily_quota_sat: per account and UTC day, None for no quota.
 
     deposit_wallet: where deposits and incoming transfers arrive. wallets: those an account has.
+    approval_from_usd: withdrawals worth this much (at core/catalogue.py PRICE_SCALE) or more wait for approval, and
+    those of assets without a price; None: none does. rate_age_max_ms: an older rate converts nothing.
     """
 
     daily_quota_sat: int | None = None
+    approval_from_usd: int | None = None
+    rate_age_max_ms: int = 60_000
     deposit_wallet: str = "spot"
     wallets: tuple[str, ...] = ("spot", "fund")
 

@@ -20,6 +20,7 @@ from penstock.engine.rows import (
     BalanceRow,
     BookRow,
     ControlRow,
+    CounterRow,
     QuotaRow,
     Row,
 )
@@ -52,7 +53,7 @@ class Needs:
             wanted.add(key)
 
 
-KEPT_TYPES: tuple[type[Row], ...] = (AccountRow, ApiKeyRow, BalanceRow, QuotaRow, ControlRow)
+KEPT_TYPES: tuple[type[Row], ...] = (AccountRow, ApiKeyRow, BalanceRow, QuotaRow, CounterRow, ControlRow)
 """Rows asked for again and again, by every withdrawal of an account."""
 KEPT_ROWS_MAX = 100_000
 WRITE_ONLY_TYPES = tuple(row_type for row_type in ROW_TYPES if row_type.WRITE_ONLY)

@@ -6,16 +6,9 @@ from pathlib import Path
 
 import msgspec
 
+from penstock.core.acts import AddBookEntry, AddressKind, CreateAccount, CreateKey, CreditDeposit, SetControl
 from penstock.core.amounts import Units, parse_amount
-from penstock.core.commands import (
-    AddBookEntry,
-    AddressKind,
-    Command,
-    CreateAccount,
-    CreateKey,
-    CreditDeposit,
-    SetControl,
-)
+from penstock.core.commands import Command
 from penstock.core.ids import TimeOrderedIds
 from penstock.core.time import SystemClock
 from penstock.engine.lanes import SENDING

@@ -2,19 +2,7 @@
 
 from __future__ import annotations
 
-import msgspec
-
-
-class Destination(msgspec.Struct, frozen=True):
-    """An address-book entry to seed: one asset on one network."""
-
-    asset: str
-    network: str
-    address: str
-    memo: str
-    verified: bool
-    remark: str
-
+from penstock.venues.sandbox_account import Destination
 
 EVM_RECEIVER = "0x8304eC68CeB2aE737dAE5b73FA67F0ccB84865C3"
 EVM_UNVERIFIED = "0xC8d5c9702B4c9d9893B8e3eA51c0Ab3a86d2bE08"

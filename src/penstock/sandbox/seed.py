@@ -6,34 +6,33 @@ was killed half-way is completed by the next one.
 
 from __future__ import annotations
 
+import hmac
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
-from penstock.core.amounts import Units, parse_amount
-from penstock.core.catalogue import Catalogue
-from penstock.core.commands import (
+from penstock.core.acts import (
     AddBookEntry,
-    AddressKind,
-    Command,
     CreateAccount,
     CreateKey,
     CreditDeposit,
     RecordOpening,
     SetDepositAddress,
 )
+from penstock.core.amounts import Units, parse_amount
+from penstock.core.catalogue import Catalogue
+from penstock.core.commands import Command
 from penstock.core.ids import AccountId
 from penstock.core.refusals import RefusalCode, Refused
 from penstock.engine.rows import AccountRow
-from penstock.sandbox.destinations import DEPOSIT_ADDRESSES, DESTINATIONS
+from penstock.sandbox.destinations import DEPOSIT_ADDRESSES
 from penstock.store.store import Store
+from penstock.venues.sandbox_account import Recipient, SandboxAccount
 
 ACTOR = "sandbox"
-CUSTOMER_NUMBER = "876940329"
-RECIPIENT_NUMBER = "876940330"
-RECIPIENT_EMAIL = "friend@sandbox.example"
-RECIPIENT_PHONE = "+61 412345678"
+RECIPIENT = Recipient("876940330", "friend@sandbox.example", "+61 412345678")
 GAS_FLOAT = "500"
 """Of each network's native coin: what the sandbox's hot wallets may spend on network fees."""
 
@@ -47,19 +46,24 @@ HOLDINGS = {
     "SOL": "5000",
     "XRP": "100000",
 }
-"""What the customer's spot wallet starts with; the fund wallet has a tenth of it."""
+"""What each customer's spot wallet starts with; the fund wallet has a tenth of it."""
 
 
 class SandboxSecrets(msgspec.Struct, frozen=True):
-    """What the first start draws and later starts keep; written before anything is seeded with it."""
+    """What the first start draws and later starts keep; written before anything is seeded with it.
 
-    api_key: str
-    api_secret: str
-    memo: str
+    seed: hex; every credential of the seeded accounts follows from it.
+    """
+
+    seed: str
     admin_token: str
 
+    def draw(self, label: str) -> bytes:
+        """32 bytes for a label, random but always the same here."""
+        return hmac.digest(bytes.fromhex(self.seed), label.encode(), "sha256")
+
     def __repr__(self) -> str:
-        return f"SandboxSecrets(api_key={self.api_key!r}, ***)"
+        return "SandboxSecrets(***)"
 
 
 def sandbox_secrets(folder: Path) -> SandboxSecrets:
@@ -67,12 +71,7 @@ def sandbox_secrets(folder: Path) -> SandboxSecrets:
     path = folder / "secrets.json"
     if path.exists():
         return msgspec.json.decode(path.read_bytes(), type=SandboxSecrets)
-    drawn = SandboxSecrets(
-        api_key=secrets.token_hex(20),
-        api_secret=secrets.token_hex(32),
-        memo="sandbox",
-        admin_token=secrets.token_hex(24),
-    )
+    drawn = SandboxSecrets(seed=secrets.token_hex(32), admin_token=secrets.token_hex(24))
     write_private(path, msgspec.json.encode(drawn))
     return drawn
 
@@ -85,28 +84,38 @@ def write_private(path: Path, content: bytes) -> None:
     partial.rename(path)
 
 
-def seed_sandbox(store: Store, catalogue: Catalogue, drawn: SandboxSecrets) -> AccountId:
-    """Bring the seeded accounts into being. Returns the customer's account id."""
-    customer = _account(store, CreateAccount(ACTOR, CUSTOMER_NUMBER, email="customer@sandbox.example"))
-    recipient = CreateAccount(ACTOR, RECIPIENT_NUMBER, email=RECIPIENT_EMAIL, phone=RECIPIENT_PHONE)
-    _account(store, recipient)
-    permissions = ("read", "withdraw")
-    commands: list[Command] = [
-        CreateKey(ACTOR, customer, "bitmart", drawn.api_key, drawn.api_secret, drawn.memo, permissions)
-    ]
+def seed_sandbox(store: Store, catalogue: Catalogue, accounts: Mapping[str, SandboxAccount]) -> None:
+    """Bring the accounts into being, by the name of their venue, and the one that internal transfers go to."""
+    _account(store, CreateAccount(ACTOR, RECIPIENT.number, email=RECIPIENT.email, phone=RECIPIENT.phone))
+    commands: list[Command] = []
     for network in catalogue.networks.values():
         float_units = parse_amount(GAS_FLOAT, catalogue.scale(network.native))
         commands.append(
             RecordOpening(ACTOR, network.native, network.code, float_units, f"opening/{network.code}")
         )
-        address, memo = DEPOSIT_ADDRESSES[network.code]
-        commands.append(SetDepositAddress(ACTOR, customer, network.code, address, memo))
-    commands += _deposits(catalogue, customer)
+    for venue, account in accounts.items():
+        commands += _customer(store, catalogue, venue, account)
+    run_all(store, commands)
+
+
+def _customer(store: Store, catalogue: Catalogue, venue: str, account: SandboxAccount) -> list[Command]:
+    opened = CreateAccount(ACTOR, account.number, email=account.email, phone=account.phone)
+    account_id = _account(store, opened)
+    commands: list[Command] = [
+        CreateKey(
+            ACTOR, account_id, venue, account.key_id, account.secret, account.passphrase, ("read", "withdraw")
+        )
+    ]
+    for network in catalogue.networks:
+        address, memo = DEPOSIT_ADDRESSES[network]
+        commands.append(SetDepositAddress(ACTOR, account_id, network, address, memo))
+    for asset, amount in {**HOLDINGS, **account.extra_holdings}.items():
+        commands += _deposits(catalogue, account_id, asset, amount)
     commands += [
         AddBookEntry(
             ACTOR,
-            customer,
-            AddressKind.STANDARD,
+            account_id,
+            entry.kind,
             entry.asset,
             entry.network,
             entry.address,
@@ -114,22 +123,21 @@ def seed_sandbox(store: Store, catalogue: Catalogue, drawn: SandboxSecrets) -> A
             entry.remark,
             entry.verified,
         )
-        for entry in DESTINATIONS
+        for entry in account.book
     ]
-    run_all(store, commands)
-    return customer
-
-
-def _deposits(catalogue: Catalogue, customer: AccountId) -> list[Command]:
-    """One deposit an asset and wallet, said to have come over the first network that lists the asset."""
-    commands: list[Command] = []
-    for asset, amount in HOLDINGS.items():
-        network = next(code for (listed, code) in catalogue.listings if listed == asset)
-        units = parse_amount(amount, catalogue.scale(asset))
-        for wallet, share in (("spot", units), ("fund", units // 10)):
-            reference = f"seed/{customer}/{asset}/{wallet}"
-            commands.append(CreditDeposit(ACTOR, customer, wallet, asset, network, Units(share), reference))
     return commands
+
+
+def _deposits(catalogue: Catalogue, account_id: AccountId, asset: str, amount: str) -> list[Command]:
+    """A deposit in each wallet, said to have come over the first network that lists the asset, if one does."""
+    network = next((code for (listed, code) in catalogue.listings if listed == asset), "")
+    units = parse_amount(amount, catalogue.scale(asset))
+    return [
+        CreditDeposit(
+            ACTOR, account_id, wallet, asset, network, Units(share), f"seed/{account_id}/{asset}/{wallet}"
+        )
+        for wallet, share in (("spot", units), ("fund", units // 10))
+    ]
 
 
 def _account(store: Store, command: CreateAccount) -> AccountId:

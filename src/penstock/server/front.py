@@ -22,15 +22,16 @@ from penstock.core.points import point
 from penstock.core.time import SystemClock
 from penstock.engine.rules import Rules
 from penstock.process import prepare_process, settle_memory
+from penstock.rates.table import TableRates
 from penstock.server.admin import admin_app
 from penstock.server.app import make_app
 from penstock.server.gate import Gate
 from penstock.server.health import health_reply
 from penstock.server.http import end_with, make_server, run_server
+from penstock.server.venues import venues
 from penstock.store.link.remote import RemoteStore
 from penstock.store.sqlite.reader import SqliteReader
-from penstock.venues.bitmart import Bitmart
-from penstock.venues.venue import Venue
+from penstock.venues.venue import World
 
 PAYLOAD_TOO_LARGE = 413
 READY = b"ready\n"
@@ -60,11 +61,6 @@ class AddressRules:
         return check_address(network, address, memo, self._forbidden[network.code])
 
 
-def venues(catalogue: Catalogue, addresses: AddressRules) -> list[Venue]:
-    """Every venue served; a new one is registered here."""
-    return [Bitmart(catalogue, addresses.check, new_trace)]
-
-
 def new_trace() -> str:
     """A random UUID, version 4 (RFC 9562, section 5.4), at a quarter of what the uuid module's objects cost."""
     digits = os.urandom(16).hex()
@@ -81,7 +77,8 @@ def run(config: FrontConfig) -> None:
     addresses = AddressRules(catalogue, config.senders)
     reader = SqliteReader(Path(config.database), rules, clock)
     store = RemoteStore(reader)
-    gate = Gate(venues(catalogue, addresses), store, clock, settings.failed_auth_per_minute)
+    world = World(catalogue, addresses.check, new_trace, clock.now_ms, TableRates(catalogue, settings.rates.table))
+    gate = Gate(venues(world), store, clock, settings.failed_auth_per_minute)
     token = settings.admin_token.read()
     admin = admin_app(store, catalogue, rules.policy, token, addresses.check, clock)
 

@@ -9,11 +9,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import structlog
 
-from penstock.core.commands import Transfer, Withdraw
+from penstock.core.commands import CustomerCommand, Exchange, Transfer, Withdraw
 from penstock.core.points import point
 from penstock.core.refusals import InDoubt, Refused, Unavailable
 from penstock.core.time import Clock
@@ -23,14 +23,18 @@ from penstock.server.rate import NS_PER_S, GcraLimiter, WindowLimiter, client_sc
 from penstock.server.refused import RefusedRequests
 from penstock.server.repeats import Outcome, Repeats, request_key
 from penstock.store.store import AsyncStore
-from penstock.venues.venue import Ask, Headers, Level, Reply, Request, Route, Scope, Usage, Venue
+from penstock.venues.venue import Ask, Headers, Level, Limit, Reply, Request, Route, Scope, Usage, Venue
 
 Scope_ = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 AsgiApp = Callable[[Scope_, Receive, Send], Awaitable[None]]
 
+NS_PER_MS = 1_000_000
 READER_THREADS = 2
+VERIFIER_THREADS = 2
+VERIFYING_MAX = 512
+"""Requests that may wait for a verifier; a further one is told at once to come again later."""
 ABUSE_FACTOR = 20
 """A caller refused this many times a window's limit, in one window, is told in the venue's harsher words."""
 CLAIMED_CHARACTERS_MAX = 128
@@ -40,12 +44,30 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class Counting:
+    """A limit and the limiter that counts it."""
+
+    limit: Limit
+    limiter: WindowLimiter
+
+    def take(self, key: str, now_ms: int) -> tuple[Usage, bool]:
+        """Count one request; also whether its sender kept on after being told."""
+        use = self.limiter.take(key, now_ms * NS_PER_MS)
+        usage = Usage(use.used, self.limit, use.resets_in_ms, refused=not use.allowed)
+        return usage, use.over_by > ABUSE_FACTOR * use.limit
+
+
+@dataclass(frozen=True, slots=True)
 class Served:
-    """A route with its venue and its limiter."""
+    """A route with its venue and its counts. before, after: those shared with other routes, taken before and after
+    authentication.
+    """
 
     venue: Venue
     route: Route
-    limiter: WindowLimiter
+    own: Counting
+    before: tuple[Counting, ...]
+    after: tuple[Counting, ...]
 
 
 class Gate:
@@ -69,8 +91,11 @@ class Gate:
         self._refused = RefusedRequests()
         self._repeats = Repeats()
         self._readers = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="reader")
+        self._verifiers = ThreadPoolExecutor(VERIFIER_THREADS, thread_name_prefix="verifier")
+        self._verifying = 0
         self._routes: dict[bytes, dict[str, Served]] = {}
-        self._by_first_segment: dict[bytes, Venue] = {}
+        self._by_prefix: dict[bytes, Venue] = {}
+        self._buckets: dict[str, Counting] = {}
         self._fallback: Venue | None = None
         for venue in venues:
             self._add(venue)
@@ -85,17 +110,36 @@ class Gate:
     def _add(self, venue: Venue) -> None:
         self._fallback = self._fallback or venue
         for route in venue.routes:
-            methods = self._routes.setdefault(route.path.encode(), {})
+            path = route.path.encode()
+            methods = self._routes.setdefault(path, {})
             assert route.method not in methods, f"{route.method} {route.path} is served twice"
-            limit = route.limit
-            methods[route.method] = Served(venue, route, WindowLimiter(limit.count, limit.window_s))
-            self._by_first_segment.setdefault(_first_segment(route.path.encode()), venue)
+            shared = [self._counting(limit) for limit in route.shared]
+            methods[route.method] = Served(
+                venue,
+                route,
+                self._counting(route.limit),
+                tuple(counting for counting in shared if counting.limit.scope is Scope.IP),
+                tuple(counting for counting in shared if counting.limit.scope is not Scope.IP),
+            )
+            for prefix in _prefixes(path):
+                self._by_prefix.setdefault(prefix, venue)
+
+    def _counting(self, limit: Limit) -> Counting:
+        limiter = WindowLimiter(limit.count, limit.window_s, ban_s=limit.ban_s)
+        if not limit.bucket:
+            return Counting(limit, limiter)
+        known = self._buckets.setdefault(limit.bucket, Counting(limit, limiter))
+        assert known.limit == limit, f"the bucket {limit.bucket} has two limits"
+        return known
 
     def venue_for(self, path: bytes) -> Venue:
-        """The venue in whose form an answer to this path is written."""
-        venue = self._by_first_segment.get(_first_segment(path)) or self._fallback
-        assert venue is not None, "a gate without venues"
-        return venue
+        """The venue in whose form an answer to this path is written: the one that has the nearest paths."""
+        for prefix in reversed(_prefixes(path)):
+            venue = self._by_prefix.get(prefix)
+            if venue is not None:
+                return venue
+        assert self._fallback is not None, "a gate without venues"
+        return self._fallback
 
     def close(self) -> None:
         self._readers.shutdown(wait=True)
@@ -117,129 +161,214 @@ class Gate:
     async def _answer(self, scope: Scope_, body: bytes) -> tuple[Reply, Headers]:
         path: bytes = scope["raw_path"]
         methods = self._routes.get(path)
-        if methods is None:
-            return self.venue_for(path).not_found(), ()
-        served = methods.get(scope["method"])
-        if served is None:
-            return next(iter(methods.values())).venue.wrong_method(), ()
+        served = None if methods is None else methods.get(scope["method"])
         client = scope["client"]
         request = Request(
             method=scope["method"],
-            path=served.route.path,
+            path=path.decode("latin-1") if served is None else served.route.path,
             query=scope["query_string"],
             headers=scope["headers"],
             body=body,
             client_ip=client[0] if client else "",
             now_ms=self._clock.now_ms(),
         )
+        if served is None:
+            if methods is None:
+                return self.venue_for(path).not_found(request, self._keys.look_up), ()
+            return next(iter(methods.values())).venue.wrong_method(request), ()
         try:
             return await self._serve(served, request)
         except Exception:  # noqa: BLE001 - logged
             # The boundary: whatever went wrong, the caller hears that the outcome is unknown, never "failed".
             _log.exception("request failed", path=request.path)
-            return served.venue.in_doubt(), ()
+            return served.venue.in_doubt(served.route), ()
 
     async def _serve(self, served: Served, request: Request) -> tuple[Reply, Headers]:
         venue, route = served.venue, served.route
         now_ms = self._clock.monotonic_ms()
-        now_ns = now_ms * 1_000_000
         source = client_scope(request.client_ip)
+        usage = Usage(0, route.limit)
+        reply = _over(served, served.before, source, None, now_ms)
+        if reply is None:
+            who, asked = await self._understood(served, request)
+            if isinstance(who, Reply):
+                blocked = self._count_failure(source, venue.claimed_key(request), now_ms)
+                reply = venue.rate_limited(route, usage, abusive=True) if blocked else who
+            else:
+                point("intake.authenticated")
+                reply, usage = await self._serve_known(served, request, who, asked, now_ms)
+        return reply, venue.limit_headers(usage, request.now_ms)
+
+    async def _understood(
+        self, served: Served, request: Request
+    ) -> tuple[KeyView | Reply | None, Ask | Reply | None]:
+        """Who calls and, on signed routes, what for. Read before it is charged, because a repeat is not charged."""
+        venue, route = served.venue, served.route
+        if route.offloaded:
+            return await self._verified(venue, route, request)
         who = venue.authenticate(request, route, self._keys.look_up)
-        if isinstance(who, Reply):
-            blocked = self._count_failure(source, venue.claimed_key(request), now_ns)
-            refusal = venue.rate_limited(abusive=True) if blocked else who
-            return refusal, venue.limit_headers(Usage(0, route.limit))
-        point("intake.authenticated")
-        counted = source if route.limit.scope is Scope.IP else _counted(who, source)
-        asked = None
-        if route.level is Level.SIGNED:
-            # Read before it is charged, because a repeat of what runs or was accepted is not charged.
-            asked = _read(venue, request, route, who)
-            if isinstance(asked, Ask) and isinstance(asked.question, Withdraw | Transfer):
-                key = request_key(asked.question)
-                if key in self._repeats:
-                    outcome = await self._repeats.outcome(key)
-                    headers = venue.limit_headers(Usage(served.limiter.used(counted, now_ns), route.limit))
-                    return _told(venue, asked, outcome), headers
-        use = served.limiter.take(counted, now_ns)
-        headers = venue.limit_headers(Usage(use.used, route.limit))
-        if not use.allowed:
-            return venue.rate_limited(abusive=use.over_by > ABUSE_FACTOR * use.limit), headers
+        if isinstance(who, Reply) or route.level is not Level.SIGNED:
+            return who, None
+        return who, _read(venue, request, route, who)
+
+    async def _serve_known(
+        self, served: Served, request: Request, who: KeyView | None, asked: Ask | Reply | None, now_ms: int
+    ) -> tuple[Reply, Usage]:
+        venue, route = served.venue, served.route
+        source = client_scope(request.client_ip)
+        counted = _counted(route.limit.scope, who, source)
+        if isinstance(asked, Ask):
+            repeat = await self._repeat(served, asked, counted, now_ms)
+            if repeat is not None:
+                return repeat
+        usage, abusive = served.own.take(counted, now_ms)
+        if usage.refused:
+            return venue.rate_limited(route, usage, abusive=abusive), usage
+        over = _over(served, served.after, source, who, now_ms)
+        if over is not None:
+            return over, usage
         if asked is None:
             asked = _read(venue, request, route, who)
         if isinstance(asked, Reply):
-            return asked, headers
+            return asked, usage
         point("intake.command_read")
-        return await self._ask(venue, asked, now_ms), headers
+        return await self._ask(venue, route, asked, now_ms), usage
 
-    async def _ask(self, venue: Venue, asked: Ask, now_ms: int) -> Reply:
-        question = asked.question
-        if isinstance(question, Withdraw | Transfer):
-            return _told(venue, asked, await self._carry_out(question, now_ms))
-        loop = asyncio.get_running_loop()
+    async def _verified(
+        self, venue: Venue, route: Route, request: Request
+    ) -> tuple[KeyView | Reply | None, Ask | Reply | None]:
+        """Authenticate and read beside the event loop: for signatures that cost more than a request should."""
+        if self._verifying >= VERIFYING_MAX:
+            return None, venue.unavailable(route)
+        # The directory of keys belongs to this thread, so the one key that can be asked for is looked up here.
+        claimed = venue.claimed_key(request)
+        known = None if claimed is None else self._keys.look_up(claimed)
+
+        def look_up(key_id: str) -> KeyView | None:
+            return known if key_id == claimed else None
+
+        def verify() -> tuple[KeyView | Reply | None, Ask | Reply | None]:
+            who = venue.authenticate(request, route, look_up)
+            return who, None if isinstance(who, Reply) else _read(venue, request, route, who)
+
+        self._verifying += 1
         try:
-            return asked.write(await loop.run_in_executor(self._readers, self._store.ask, question))
-        except (Refused, Unavailable, InDoubt) as error:
-            return _failed(venue, error)
+            return await asyncio.get_running_loop().run_in_executor(self._verifiers, verify)
+        finally:
+            self._verifying -= 1
 
-    def _count_failure(self, source: str, claimed: str | None, now_ns: int) -> bool:
+    async def _repeat(
+        self, served: Served, asked: Ask, counted: str, now_ms: int
+    ) -> tuple[Reply, Usage] | None:
+        """The answer to a request that is on its way or was accepted a moment ago; None when it is neither."""
+        command = asked.question
+        if not isinstance(command, Withdraw | Transfer | Exchange) or not command.repeatable:
+            return None
+        key = request_key(command)
+        if key not in self._repeats:
+            return None
+        outcome = await self._repeats.outcome(key)
+        usage = Usage(served.own.limiter.used(counted, now_ms * NS_PER_MS), served.route.limit)
+        if not isinstance(outcome, Accepted):
+            return _failed(served.venue, served.route, outcome), usage
+        reply = asked.write(outcome)
+        assert isinstance(reply, Reply), "a command's answer ends the request"
+        return reply, usage
+
+    async def _ask(self, venue: Venue, route: Route, asked: Ask, now_ms: int) -> Reply:
+        while True:
+            question = asked.question
+            try:
+                if isinstance(question, CustomerCommand):
+                    answer = await self._carry_out(question, now_ms)
+                else:
+                    loop = asyncio.get_running_loop()
+                    answer = await loop.run_in_executor(self._readers, self._store.ask, question)
+                reply = asked.write(answer)
+            except (Refused, Unavailable, InDoubt) as error:
+                return _failed(venue, route, error)
+            if isinstance(reply, Reply):
+                return reply
+            asked = reply
+
+    def _count_failure(self, source: str, claimed: str | None, now_ms: int) -> bool:
         """Whether a failed authentication is one too many, from its source or under the key id it names."""
         if self._failures is None:
             return False
         by_source, by_key = self._failures
+        now_ns = now_ms * NS_PER_MS
         blocked = by_source.take(source, now_ns) > 0
         if claimed is not None:
             blocked = by_key.take(claimed[:CLAIMED_CHARACTERS_MAX], now_ns) > 0 or blocked
         return blocked
 
-    async def _carry_out(self, command: Withdraw | Transfer, now_ms: int) -> Outcome:
+    async def _carry_out(self, command: CustomerCommand, now_ms: int) -> object:
+        """The engine's answer. Raises Refused, Unavailable or InDoubt."""
         before = self._refused.recall(command)
         if before is not None:
-            return before
+            raise before
         point("intake.queued")
-        key = request_key(command)
-        self._repeats.begin(key)
+        key = None
+        if isinstance(command, Withdraw | Transfer | Exchange) and command.repeatable:
+            key = request_key(command)
+            self._repeats.begin(key)
         outcome: Outcome = InDoubt("the first of these requests was given up")
         try:
-            outcome = cast(Accepted, await self._store.execute(command))
+            answer = await self._store.execute(command)
+            if isinstance(answer, Accepted):
+                outcome = answer
         except Refused as refused:
             self._refused.remember(command, refused, now_ms)
             outcome = refused
+            raise
         except (Unavailable, InDoubt) as error:
             outcome = error
+            raise
         finally:
-            self._repeats.finish(key, outcome, now_ms)
-        return outcome
+            if key is not None:
+                self._repeats.finish(key, outcome, now_ms)
+        return answer
+
+
+def _over(
+    served: Served, countings: tuple[Counting, ...], source: str, who: KeyView | None, now_ms: int
+) -> Reply | None:
+    """Count a request against limits that routes share: the refusal of the first that is hit."""
+    for counting in countings:
+        usage, abusive = counting.take(_counted(counting.limit.scope, who, source), now_ms)
+        if usage.refused:
+            return served.venue.rate_limited(served.route, usage, abusive=abusive)
+    return None
 
 
 def _read(venue: Venue, request: Request, route: Route, who: KeyView | None) -> Ask | Reply:
     try:
         return venue.read(request, route, who)
     except (Refused, Unavailable, InDoubt) as error:
-        return _failed(venue, error)
+        return _failed(venue, route, error)
 
 
-def _told(venue: Venue, asked: Ask, outcome: Outcome) -> Reply:
-    return asked.write(outcome) if isinstance(outcome, Accepted) else _failed(venue, outcome)
-
-
-def _failed(venue: Venue, error: Exception) -> Reply:
+def _failed(venue: Venue, route: Route, error: Exception) -> Reply:
     """What is neither a refusal nor known to have done nothing is in doubt."""
     match error:
         case Refused():
-            return venue.refuse(error)
+            return venue.refuse(error, route)
         case Unavailable():
-            return venue.unavailable()
+            return venue.unavailable(route)
         case _:
-            return venue.in_doubt()
+            return venue.in_doubt(route)
 
 
-def _counted(who: KeyView | None, source: str) -> str:
-    return source if who is None else who.key_id
+def _counted(scope: Scope, who: KeyView | None, source: str) -> str:
+    if who is None or scope is Scope.IP:
+        return source
+    return who.key_id if scope is Scope.KEY else str(who.account_id)
 
 
-def _first_segment(path: bytes) -> bytes:
-    return path.split(b"/", 2)[1] if path.startswith(b"/") else b""
+def _prefixes(path: bytes) -> list[bytes]:
+    """The path's first segments, ever more of them: b"/a/b" gives b"/a" and b"/a/b"."""
+    parts = path.split(b"/")
+    return [b"/".join(parts[:count]) for count in range(2, len(parts) + 1)]
 
 
 async def send_reply(send: Send, reply: Reply, extra: Headers = ()) -> None:

@@ -98,7 +98,7 @@ class WindowUse(msgspec.Struct, frozen=True, gc=False):
 
     used: requests let through in the window, this one included when `allowed`; at most `limit`.
     over_by: requests refused in the window, this one included; 0 when allowed. For a venue that answers
-    repeated abuse in another way than the first excess.
+    repeated abuse in another way than the first excess. resets_in_ms: until the window ends, rounded up.
     """
 
     allowed: bool
@@ -106,10 +106,13 @@ class WindowUse(msgspec.Struct, frozen=True, gc=False):
     limit: int
     window_s: int
     over_by: int
+    resets_in_ms: int
 
 
 class WindowLimiter:
     """`limit` requests per `window_s` seconds and key. One instance per endpoint; the key is who asks.
+
+    ban_s: whoever goes over the limit is refused for so long from then on, in place of the window's rest.
 
     A key's window begins with its first request and is followed by a new one with the first request after its
     end, so that "one too many" is refused wherever the seconds of the clock fall. Keep limiters that count
@@ -117,15 +120,25 @@ class WindowLimiter:
     untouched for longest are forgotten, and start afresh.
     """
 
-    __slots__ = ("_keys_half", "_older", "_recent", "_rotate_at_ns", "_window_ns", "limit", "window_s")
+    __slots__ = (
+        "_ban_ns",
+        "_keys_half",
+        "_older",
+        "_recent",
+        "_rotate_at_ns",
+        "_window_ns",
+        "limit",
+        "window_s",
+    )
 
-    def __init__(self, limit: int, window_s: int, *, keys_max: int = KEYS_MAX) -> None:
+    def __init__(self, limit: int, window_s: int, *, ban_s: int = 0, keys_max: int = KEYS_MAX) -> None:
         assert limit >= 1, limit
         assert window_s >= 1, window_s
         assert keys_max >= 2, keys_max  # noqa: PLR2004 - one key for each generation
         self.limit = limit
         self.window_s = window_s
         self._window_ns = window_s * NS_PER_S
+        self._ban_ns = ban_s * NS_PER_S
         self._keys_half = keys_max // 2
         # key -> [end of its window, requests in it]
         self._recent: dict[Hashable, list[int]] = {}
@@ -148,9 +161,12 @@ class WindowLimiter:
             window[1] = 0
         window[1] = count = window[1] + 1
         limit = self.limit
+        if count == limit + 1 and self._ban_ns:
+            window[0] = now_ns + self._ban_ns
+        resets_in_ms = (window[0] - now_ns + 999_999) // 1_000_000
         if count <= limit:
-            return WindowUse(True, count, limit, self.window_s, 0)  # noqa: FBT003 - a struct's first field
-        return WindowUse(False, limit, limit, self.window_s, count - limit)  # noqa: FBT003 - as above
+            return WindowUse(True, count, limit, self.window_s, 0, resets_in_ms)  # noqa: FBT003 - a struct's first field
+        return WindowUse(False, limit, limit, self.window_s, count - limit, resets_in_ms)  # noqa: FBT003 - as above
 
     def used(self, key: Hashable, now_ns: int) -> int:
         """Requests of `key` let through in its window so far; counts nothing."""
@@ -160,4 +176,4 @@ class WindowLimiter:
     def _rotate(self, now_ns: int) -> None:
         self._older = self._recent
         self._recent = {}
-        self._rotate_at_ns = now_ns + self._window_ns
+        self._rotate_at_ns = now_ns + max(self._window_ns, self._ban_ns)

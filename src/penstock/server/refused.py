@@ -7,7 +7,9 @@ bytes again a little later: the client was told that it failed.
 
 from __future__ import annotations
 
-from penstock.core.commands import Transfer, Withdraw
+from typing import TypeGuard
+
+from penstock.core.commands import CustomerCommand, Transfer, Withdraw
 from penstock.core.refusals import Refused
 from penstock.server.remembered import Remembered
 
@@ -22,13 +24,23 @@ class RefusedRequests:
     def __init__(self) -> None:
         self._refused: Remembered[tuple[int, str, str], Refused] = Remembered(REMEMBERED_MS, REMEMBERED_MAX)
 
-    def remember(self, command: Withdraw | Transfer, refused: Refused, now_ms: int) -> None:
-        if command.business:
-            return  # the request has an id: a later, corrected one is the client's own decision
+    def remember(self, command: CustomerCommand, refused: Refused, now_ms: int) -> None:
+        if not _knows_no_id(command):
+            return
         self._refused.put((command.account_id, command.venue, command.request_id), refused, now_ms)
 
-    def recall(self, command: Withdraw | Transfer) -> Refused | None:
+    def recall(self, command: CustomerCommand) -> Refused | None:
         """The refusal this very request got before, if any."""
-        if not self._refused:
+        if not self._refused or not _knows_no_id(command):
             return None
         return self._refused.get((command.account_id, command.venue, command.request_id))
+
+
+def _knows_no_id(command: CustomerCommand) -> TypeGuard[Withdraw | Transfer]:
+    """Whether the request is known by its signature alone.
+
+    One with an id is the client's own to correct and send again; a challenge's id is new each time.
+    """
+    if isinstance(command, Withdraw):
+        return not command.business and not command.challenge_ms
+    return isinstance(command, Transfer) and not command.business

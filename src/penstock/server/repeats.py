@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 
-from penstock.core.commands import Transfer, Withdraw
+from penstock.core.commands import Exchange, Transfer, Withdraw
 from penstock.core.refusals import InDoubt, Refused, Unavailable
 from penstock.core.views import Accepted
 from penstock.server.remembered import Remembered
@@ -25,7 +25,7 @@ REMEMBERED_MS = 120_000
 REMEMBERED_MAX = 32_768
 
 
-def request_key(command: Withdraw | Transfer) -> RequestKey:
+def request_key(command: Withdraw | Transfer | Exchange) -> RequestKey:
     return (command.account_id, command.venue, command.request_id, command.business)
 
 

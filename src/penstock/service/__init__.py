@@ -9,7 +9,9 @@ from pathlib import Path
 from penstock.config import Settings, SettingsInvalid, read_settings
 from penstock.core.refusals import Unavailable
 from penstock.process import LockedState, announce, prepare_process
+from penstock.sandbox.accounts import sandbox_accounts
 from penstock.sandbox.document import write_sandbox_json
+from penstock.sandbox.seed import sandbox_secrets
 from penstock.server.admin import TOKEN_BYTES_MIN
 from penstock.service.running import Service
 from penstock.service.sandbox import open_sandbox
@@ -100,7 +102,8 @@ def run_sandbox(
 
 
 def _sandbox_ready(service: Service, url: str) -> None:
-    write_sandbox_json(service.state, service.catalogue, service.senders, url)
+    accounts = sandbox_accounts(sandbox_secrets(service.state), service.catalogue)
+    write_sandbox_json(service.state, service.catalogue, service.senders, accounts, url)
     announce(url)
 
 

@@ -21,11 +21,15 @@ from penstock.core.time import SystemClock
 from penstock.engine.rules import Rules
 from penstock.process import SEND_BEFORE_STORE, StopRequest, settle_memory
 from penstock.server.front import FrontConfig
+from penstock.server.venues import CALLBACKS
 from penstock.service.front_keeper import FrontKeeper
 from penstock.service.signer_keeper import SignerKeeper
 from penstock.store.sqlite.store import DATABASE_NAME, SqliteStore
+from penstock.webhooks.delivery import Poster
 from penstock.workers.chain_worker import ChainWorker
 from penstock.workers.lane import Lane, Pace
+from penstock.workers.sweeper import Sweeper
+from penstock.workers.webhook_worker import WebhookWorker
 
 
 class Service:
@@ -105,6 +109,16 @@ class Service:
         groups = [group for group in (simulated, *([lane] for lane in real)) if group]
         return [ChainWorker(group, interval_s) for group in groups]
 
+    def _beside(self) -> list[Sweeper | WebhookWorker]:
+        """The workers that no chain waits for."""
+        settings = self.settings.webhooks
+        interval_s = self.settings.workers.interval_ms / 1_000
+        poster = Poster(settings.allowed_blocks(), settings.timeout_s * 1_000)
+        return [
+            Sweeper(self.store, self.clock, interval_s),
+            WebhookWorker(self.store, CALLBACKS, poster.post, self.clock, settings, interval_s),
+        ]
+
     def serve(self, on_ready: Callable[[str], None]) -> None:
         """Answer requests and pay until SIGTERM or SIGINT. on_ready: called with the base URL once it answers.
 
@@ -115,7 +129,7 @@ class Service:
             signal.signal(number, lambda _number, _frame: stopping.set())
         front = FrontKeeper(self.store, self.settings.host, self.settings.port)
         config = FrontConfig(self.settings, str(self.state / DATABASE_NAME), self.senders, -1, -1, -1)
-        workers = self.workers()
+        workers = [*self.workers(), *self._beside()]
         try:
             front.start(config)
             for worker in workers:

@@ -9,6 +9,7 @@ import msgspec
 from penstock.chains.evm.addresses import checksummed
 from penstock.config import Settings
 from penstock.core.catalogue import Catalogue
+from penstock.sandbox.accounts import sandbox_accounts
 from penstock.sandbox.money import fund_wallets
 from penstock.sandbox.seed import sandbox_secrets, seed_sandbox, write_private
 from penstock.sandbox.setup import dev_contracts, sandbox_settings, signer_limits, with_evm_node
@@ -39,7 +40,7 @@ def open_sandbox(
     _limit_signer(config, catalogue, settings, state_dir)
     service = Service(settings, catalogue, SignerKeeper(config))
     fund_wallets(service.nodes, service.senders, catalogue)
-    seed_sandbox(service.store, catalogue, drawn)
+    seed_sandbox(service.store, catalogue, sandbox_accounts(drawn, catalogue))
     return service
 
 

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
 from penstock.core.ids import AccountId, WithdrawalId
 from penstock.core.queries import Query
+from penstock.core.states import State
+from penstock.core.time import UnixMs
 from penstock.core.views import AttemptView, HistoryView, KeyView, WithdrawalView
-from penstock.engine.rows import AttemptRow, AuditRow, LaneRow, NonceRow, Row, WithdrawalRow
+from penstock.engine.rows import (
+    AttemptRow,
+    AuditRow,
+    CallbackRow,
+    ChallengeRow,
+    LaneRow,
+    NonceRow,
+    OutboxRow,
+    Row,
+    WithdrawalRow,
+)
 
 R = TypeVar("R", bound=Row)
 
@@ -31,7 +43,17 @@ class Reader(Protocol):
         """Newest first, of one account or of all: for the operator."""
         ...
 
+    def withdrawals_in(self, state: State, limit: int) -> list[WithdrawalView]:
+        """Newest first, any account's: for the operator. By an index for those that wait for approval; for another
+        state the table is walked until `limit` are found.
+        """
+        ...
+
     def history(self, withdrawal_id: WithdrawalId) -> list[HistoryView]: ...
+
+    def events(self, withdrawal_id: WithdrawalId) -> list[OutboxRow]:
+        """Every event of a withdrawal and whether it was told, oldest first."""
+        ...
 
     def attempts(self, withdrawal_id: WithdrawalId) -> list[AttemptView]: ...
 
@@ -55,6 +77,19 @@ class Reader(Protocol):
 
     def open_nonces(self, network: str, sender: str) -> list[NonceRow]:
         """Nonces taken or freed of which no transaction is final yet, in order."""
+        ...
+
+    def due_events(self, now_ms: UnixMs, limit: int, without: Collection[AccountId] = ()) -> list[OutboxRow]:
+        """Events to be told by now, longest due first; of each withdrawal only the earliest that is still open.
+
+        without: accounts whose events are left out, so that one account's backlog cannot hide the others.
+        """
+        ...
+
+    def callback(self, account_id: AccountId, venue: str) -> CallbackRow | None: ...
+
+    def expired_challenges(self, now_ms: UnixMs, limit: int) -> list[ChallengeRow]:
+        """Challenges that can no longer be answered and whose withdrawals still wait, oldest first."""
         ...
 
     def row(self, row_type: type[R], *key: int | str) -> R | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from penstock.core.states import FINAL_STATES, State
 from penstock.engine.ledger import gas_wallet
+from penstock.engine.requests import EXCLUSIVE
 from penstock.engine.rows import (
     AttemptRow,
     BalanceRow,
@@ -143,6 +144,11 @@ def _check_withdrawals(
         name = f"withdrawal {row.withdrawal_id} ({row.state})"
         posted = kinds.get(row.withdrawal_id, [])
         holds, resolved = posted.count("hold"), [kind for kind in posted if kind in _RESOLVING]
+        if row.state is State.CHALLENGED or (row.state is State.EXPIRED and not holds):
+            # Quoted only: nothing was ever held.
+            if posted:
+                report.violated(f"{name} has postings without a hold")
+            continue
         if holds != 1:
             report.violated(f"{name} has {holds} holds")
         expected = (
@@ -150,8 +156,12 @@ def _check_withdrawals(
         )
         if resolved != expected:
             report.violated(f"{name} resolved its hold by {resolved}, expected {expected}")
-        if row.amount != row.fee + row.net or row.net <= 0 or row.fee < 0:
+        # With a conversion the two sides are different assets; the journal says whether each balances.
+        one_asset = row.debit_asset == row.asset
+        if (one_asset and row.amount != row.fee + row.net) or row.net <= 0 or not 0 <= row.fee < row.amount:
             report.violated(f"{name}: amount {row.amount} is not fee {row.fee} plus net {row.net}")
+        if one_asset == bool(row.rate):
+            report.violated(f"{name}: debits {row.debit_asset}, pays {row.asset}, at the rate {row.rate!r}")
     for withdrawal_id in kinds.keys() - rows.keys():
         report.violated(f"postings name withdrawal {withdrawal_id}, which does not exist")
     report.counts["withdrawals"] = len(rows)
@@ -163,7 +173,7 @@ def _check_holds(reader: Reader, report: Report, rows: dict[int, WithdrawalRow])
     due: dict[tuple[int, str, str], int] = defaultdict(int)
     for row in rows.values():
         if row.state not in FINAL_STATES and row.state is not State.CHALLENGED:
-            due[(row.account_id, row.asset, row.wallet)] += row.amount
+            due[(row.account_id, row.debit_asset, row.wallet)] += row.amount
     fees: dict[str, int] = defaultdict(int)
     for nonce in reader.rows(NonceRow):
         fees[gas_wallet(nonce.network)] += nonce.fee_held
@@ -238,10 +248,15 @@ def _check_attempts(reader: Reader, report: Report, rows: dict[int, WithdrawalRo
 
 
 def _check_requests(reader: Reader, report: Report, rows: dict[int, WithdrawalRow]) -> None:
-    """Every withdrawal was asked for by exactly one request."""
+    """Every withdrawal was asked for by exactly one request, and has one exclusive mark at the most."""
     asked: dict[int, int] = defaultdict(int)
+    marks: dict[int, int] = defaultdict(int)
     for request in reader.rows(RequestRow):
-        asked[request.withdrawal_id] += 1
+        kind = marks if request.venue.endswith(EXCLUSIVE) else asked
+        kind[request.withdrawal_id] += 1
+    for withdrawal_id, count in marks.items():
+        if count > 1 or withdrawal_id not in asked:
+            report.violated(f"withdrawal {withdrawal_id} has {count} exclusive marks")
     for withdrawal_id in rows:
         if asked[withdrawal_id] != 1:
             report.violated(f"withdrawal {withdrawal_id} belongs to {asked[withdrawal_id]} requests")

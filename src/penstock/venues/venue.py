@@ -8,26 +8,31 @@ The gate's line for one request:
     ask = venue.read(request, route, who)                 a Reply ends it; on signed routes this comes before
                                                           the limiter: a repeated command is not charged
     answer = engine or reader, asked with ask.question
-    reply = ask.write(answer)
-    headers = reply.headers + venue.limit_headers(usage)
+    reply = ask.write(answer)                             may be a further Ask: look something up, then act on it
+    headers = reply.headers + venue.limit_headers(usage, now_ms)
 
-`read`, the engine and `write` raise core.refusals.Refused: venue.refuse(it). InDoubt: venue.in_doubt().
-Unavailable: venue.unavailable().
+Counts by IP that a route shares with others are taken before authentication, all others after it.
+`read`, the engine and `write` raise core.refusals.Refused: venue.refuse(it, route). InDoubt: venue.in_doubt(route).
+Unavailable: venue.unavailable(route).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 import msgspec
 
-from penstock.core.commands import Transfer, Withdraw
+from penstock.core.catalogue import Catalogue, Network
+from penstock.core.commands import CustomerCommand
 from penstock.core.queries import Query
+from penstock.core.rates import Rates
 from penstock.core.refusals import Refused
+from penstock.core.states import State
 from penstock.core.time import UnixMs
-from penstock.core.views import KeyView
+from penstock.core.views import KeyView, WithdrawalView
 
 Headers = tuple[tuple[bytes, bytes], ...]
 LookUpKey = Callable[[str], KeyView | None]
@@ -73,25 +78,41 @@ class Scope(StrEnum):
 
     IP = "ip"
     KEY = "key"
+    ACCOUNT = "account"
 
 
 class Limit(msgspec.Struct, frozen=True):
-    """At most `count` requests in `window_s` seconds, for each caller of `scope` and each route."""
+    """At most `count` requests in `window_s` seconds, for each caller of `scope`.
+
+    bucket: "" counts the route alone; routes that name the same bucket share one count. ban_s: how long a caller who
+    went over is refused everything; 0: until the window ends.
+    """
 
     count: int
     window_s: int
     scope: Scope
+    bucket: str = ""
+    ban_s: int = 0
 
 
 class Usage(msgspec.Struct, frozen=True, gc=False):
-    """What the limiter says after counting a request: `used` of `limit.count`, this one included."""
+    """What the limiter says after counting a request: `used` of `limit.count`, this one included.
+
+    resets_in_ms: until the window ends, 0 while it has not begun. refused: this request is one too many.
+    """
 
     used: int
     limit: Limit
+    resets_in_ms: int = 0
+    refused: bool = False
 
 
 class Route(msgspec.Struct, frozen=True):
-    """One method on one exact raw path. permission: what the key must hold ("read", "withdraw") or None."""
+    """One method on one exact raw path. permission: what the key must hold ("read", "withdraw") or None.
+
+    limit: the one that `limit_headers` tells of. shared: further limits that count this route together with others.
+    offloaded: authenticating and reading take long enough (a curve's signature) to be done beside the event loop.
+    """
 
     method: str
     path: str
@@ -100,16 +121,55 @@ class Route(msgspec.Struct, frozen=True):
     permission: str | None = None
     sub_accounts: bool = True
     """Whether a sub-account's key may call it."""
+    shared: tuple[Limit, ...] = ()
+    offloaded: bool = False
 
 
 class Ask(msgspec.Struct, frozen=True, gc=False):
     """What the venue wants to know or done, and how to say the answer.
 
-    write: takes the answer that `question` documents (a command: views.Accepted); may raise Refused.
+    write: takes the answer that `question` documents (a command: views.Accepted); may raise Refused. Instead of a
+    Reply it may return the next Ask: one that needs to know something before it can say what is to be done.
     """
 
-    question: Withdraw | Transfer | Query
-    write: Callable[..., Reply]
+    question: CustomerCommand | Query
+    write: Callable[..., Reply | Ask]
+
+
+CheckAddress = Callable[[Network, str, str], str]
+"""(network, address, memo) to the canonical address, always the same for the same three.
+
+Raises Refused: ADDRESS_INVALID, ADDRESS_FORBIDDEN or MEMO_INVALID.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a venue is given of the world; every call is quick, does no IO and is safe from several threads.
+
+    check_address: the address rules of the chains. new_trace: a fresh random UUID (version 4) as text.
+    now_ms: wall clock, for the times that replies carry.
+    """
+
+    catalogue: Catalogue
+    check_address: CheckAddress
+    new_trace: Callable[[], str]
+    now_ms: Callable[[], UnixMs]
+    rates: Rates
+
+
+class Callback(msgspec.Struct, frozen=True):
+    """A call to the customer's own server about one state change, signed and ready to be posted."""
+
+    headers: Headers
+    body: bytes
+
+
+WriteCallback = Callable[[WithdrawalView, State, State | None, KeyView], Callback | None]
+"""(the withdrawal as it stands, the state entered, the state before it, the key that signs) to what is posted.
+
+None where the venue tells nothing of this change, because in its words nothing changed.
+"""
 
 
 class Venue(Protocol):
@@ -136,21 +196,23 @@ class Venue(Protocol):
         """Understand an authenticated request. Raises Refused."""
         ...
 
-    def limit_headers(self, usage: Usage) -> Headers: ...
+    def limit_headers(self, usage: Usage, now_ms: UnixMs, /) -> Headers: ...
 
-    def refuse(self, refused: Refused) -> Reply: ...
+    def refuse(self, refused: Refused, route: Route, /) -> Reply: ...
 
-    def in_doubt(self) -> Reply:
+    def in_doubt(self, route: Route, /) -> Reply:
         """The outcome is unknown; the text tells the caller to ask before trying again."""
         ...
 
-    def unavailable(self) -> Reply:
+    def unavailable(self, route: Route, /) -> Reply:
         """Nothing was done; trying again later is safe."""
         ...
 
-    def not_found(self) -> Reply: ...
+    def not_found(self, request: Request, look_up: LookUpKey, /) -> Reply:
+        """No route has this path."""
+        ...
 
-    def wrong_method(self) -> Reply: ...
+    def wrong_method(self, request: Request, /) -> Reply: ...
 
     def malformed(self) -> Reply:
         """HTTP that no venue reads (framing, doubled headers), for the gate's own 400."""
@@ -158,6 +220,8 @@ class Venue(Protocol):
 
     def too_large(self) -> Reply: ...
 
-    def rate_limited(self, *, abusive: bool) -> Reply:
-        """abusive: the caller kept on after being told, or keeps failing authentication."""
+    def rate_limited(self, route: Route, usage: Usage, /, *, abusive: bool) -> Reply:
+        """usage: of the limit that was hit. abusive: the caller kept on after being told, or keeps failing
+        authentication.
+        """
         ...

@@ -52,5 +52,5 @@ def test_a_move_writes_the_row_one_history_row_and_one_event(before: State, afte
     assert writes == [
         new,
         HistoryRow(row.withdrawal_id, new.steps, before.value, after.value, "why", START_MS + 5),  # type: ignore[arg-type]
-        OutboxRow(row.withdrawal_id, new.steps, row.account_id, after, START_MS + 5, None),  # type: ignore[arg-type]
+        OutboxRow(row.withdrawal_id, new.steps, row.account_id, after, START_MS + 5, None, 0, None),  # type: ignore[arg-type]
     ]

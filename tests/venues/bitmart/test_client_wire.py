@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.core.commands import AddressKind, RecipientKind, Transfer, Withdraw
+from penstock.core.acts import AddressKind
+from penstock.core.commands import RecipientKind, Transfer, Withdraw
 from penstock.core.queries import DepositHistory, DepositOrWithdrawalById
 from penstock.core.refusals import RefusalCode, Refused
 from penstock.core.secret import Secret
@@ -18,6 +19,7 @@ from penstock.venues.bitmart import client_wire as wire
 from penstock.venues.venue import Ask, Reply, Request
 from tests.venues.bitmart.world import (
     ACCOUNT,
+    APPLY,
     EVM_ADDRESS,
     KEY,
     MEMO,
@@ -191,7 +193,7 @@ def error_of(reply: Reply) -> wire.VenueError:
 
 
 def test_a_refusal_is_raised_with_all_it_says_and_is_definite() -> None:
-    error = error_of(VENUE.refuse(Refused(RefusalCode.BALANCE_TOO_LOW)))
+    error = error_of(VENUE.refuse(Refused(RefusalCode.BALANCE_TOO_LOW), APPLY))
     assert (error.code, error.message, error.http_status) == (60008, "Balance not enough", 400)
     assert error.trace == TRACE
     assert not error.outcome_unknown
@@ -200,8 +202,8 @@ def test_a_refusal_is_raised_with_all_it_says_and_is_definite() -> None:
 @pytest.mark.parametrize(
     "status, body",
     [
-        (500, VENUE.in_doubt().body),
-        (503, VENUE.unavailable().body),
+        (500, VENUE.in_doubt(APPLY).body),
+        (503, VENUE.unavailable(APPLY).body),
         (502, b"<html>Bad gateway</html>"),
         (200, b""),
         (200, b'{"code":1000}'),

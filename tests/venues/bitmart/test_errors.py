@@ -10,7 +10,9 @@ from penstock.venues.bitmart import errors
 from penstock.venues.bitmart.errors import REFUSALS, WireError
 from penstock.venues.bitmart.routes import ROUTES
 from penstock.venues.venue import Limit, Reply, Scope, Usage, Venue
-from tests.venues.bitmart.world import TRACE, VENUE, refusal
+from tests.venues.bitmart.world import APPLY, NOW_MS, TRACE, VENUE, post, refusal
+
+USAGE = Usage(9, APPLY.limit, 500, refused=True)
 
 ALL = [value for value in vars(errors).values() if isinstance(value, WireError)]
 DETAIL = {"minimum": "1.5", "precision": 6, "multiple": "10", "maximum": "1"}
@@ -24,7 +26,7 @@ def test_the_dialect_is_a_venue() -> None:
 
 @pytest.mark.parametrize("code", RefusalCode)
 def test_a_refusal_is_a_definite_answer_in_the_venues_words(code: RefusalCode) -> None:
-    reply = VENUE.refuse(Refused(code, **DETAIL))
+    reply = VENUE.refuse(Refused(code, **DETAIL), APPLY)
     status, wire_code = refusal(reply)
     assert (status, wire_code) == (REFUSALS[code].status, REFUSALS[code].code)
     # HTTP 500 would tell a client that the outcome is unknown; a refusal never is.
@@ -42,12 +44,12 @@ def test_a_refusal_is_a_definite_answer_in_the_venues_words(code: RefusalCode) -
     ],
 )
 def test_a_figure_stands_in_the_message(code: RefusalCode, message: str) -> None:
-    assert json.loads(VENUE.refuse(Refused(code, **DETAIL)).body)["message"] == message
+    assert json.loads(VENUE.refuse(Refused(code, **DETAIL), APPLY).body)["message"] == message
 
 
 def test_a_refusal_without_its_figure_still_has_a_message() -> None:
     assert (
-        json.loads(VENUE.refuse(Refused(RefusalCode.AMOUNT_TOO_SMALL)).body)["message"]
+        json.loads(VENUE.refuse(Refused(RefusalCode.AMOUNT_TOO_SMALL), APPLY).body)["message"]
         == "Minimum amount is "
     )
 
@@ -55,14 +57,14 @@ def test_a_refusal_without_its_figure_still_has_a_message() -> None:
 @pytest.mark.parametrize(
     "reply, expected",
     [
-        (VENUE.in_doubt(), (500, 60051)),
-        (VENUE.unavailable(), (503, 30014)),
-        (VENUE.not_found(), (404, 30000)),
-        (VENUE.wrong_method(), (405, 60030)),
+        (VENUE.in_doubt(APPLY), (500, 60051)),
+        (VENUE.unavailable(APPLY), (503, 30014)),
+        (VENUE.not_found(post(b""), lambda _: None), (404, 30000)),
+        (VENUE.wrong_method(post(b"")), (405, 60030)),
         (VENUE.malformed(), (400, 60000)),
         (VENUE.too_large(), (413, 60000)),
-        (VENUE.rate_limited(abusive=False), (429, 30013)),
-        (VENUE.rate_limited(abusive=True), (418, 30017)),
+        (VENUE.rate_limited(APPLY, USAGE, abusive=False), (429, 30013)),
+        (VENUE.rate_limited(APPLY, USAGE, abusive=True), (418, 30017)),
     ],
 )
 def test_the_gates_own_refusals_have_their_codes(reply: Reply, expected: tuple[int, int]) -> None:
@@ -71,7 +73,7 @@ def test_the_gates_own_refusals_have_their_codes(reply: Reply, expected: tuple[i
 
 
 def test_doubt_tells_the_caller_to_ask() -> None:
-    message = json.loads(VENUE.in_doubt().body)["message"]
+    message = json.loads(VENUE.in_doubt(APPLY).body)["message"]
     assert "unknown" in message
     assert "before you create another" in message
 
@@ -86,10 +88,10 @@ def test_ccxt_knows_the_code(error: WireError) -> None:
 def test_ccxt_raises_by_the_envelope() -> None:
     exchange = ccxt.bitmart()
     for reply, expected in (
-        (VENUE.refuse(Refused(RefusalCode.BALANCE_TOO_LOW)), ccxt.InsufficientFunds),
-        (VENUE.refuse(Refused(RefusalCode.ADDRESS_NOT_IN_BOOK)), ccxt.InvalidAddress),
-        (VENUE.rate_limited(abusive=False), ccxt.RateLimitExceeded),
-        (VENUE.unavailable(), ccxt.ExchangeNotAvailable),
+        (VENUE.refuse(Refused(RefusalCode.BALANCE_TOO_LOW), APPLY), ccxt.InsufficientFunds),
+        (VENUE.refuse(Refused(RefusalCode.ADDRESS_NOT_IN_BOOK), APPLY), ccxt.InvalidAddress),
+        (VENUE.rate_limited(APPLY, USAGE, abusive=False), ccxt.RateLimitExceeded),
+        (VENUE.unavailable(APPLY), ccxt.ExchangeNotAvailable),
     ):
         text = reply.body.decode()
         with pytest.raises(expected):
@@ -98,7 +100,7 @@ def test_ccxt_raises_by_the_envelope() -> None:
 
 @pytest.mark.parametrize("scope, mode", [(Scope.IP, b"IP"), (Scope.KEY, b"KEY")])
 def test_limit_headers_count_up_and_give_the_windows_length(scope: Scope, mode: bytes) -> None:
-    assert VENUE.limit_headers(Usage(3, Limit(8, 2, scope))) == (
+    assert VENUE.limit_headers(Usage(3, Limit(8, 2, scope)), NOW_MS) == (
         (b"x-bm-ratelimit-remaining", b"3"),
         (b"x-bm-ratelimit-limit", b"8"),
         (b"x-bm-ratelimit-reset", b"2"),
@@ -107,4 +109,4 @@ def test_limit_headers_count_up_and_give_the_windows_length(scope: Scope, mode: 
 
 
 def test_every_reply_carries_the_trace_it_was_given() -> None:
-    assert json.loads(VENUE.not_found().body)["trace"] == TRACE
+    assert json.loads(VENUE.not_found(post(b""), lambda _: None).body)["trace"] == TRACE

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from penstock.core.acts import AddressKind
 from penstock.core.amounts import Units
-from penstock.core.commands import AddressKind
 from penstock.core.ids import WithdrawalId
 from penstock.core.queries import (
     Balances,

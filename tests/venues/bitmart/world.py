@@ -15,7 +15,7 @@ from penstock.core.time import UnixMs
 from penstock.core.views import KeyView
 from penstock.venues.bitmart import Bitmart
 from penstock.venues.bitmart.routes import ROUTES
-from penstock.venues.venue import Ask, Reply, Request, Route
+from penstock.venues.venue import Ask, Reply, Request, Route, World
 
 NOW_MS = UnixMs(1_795_219_200_000)
 """2026-11-21T00:00:00Z."""
@@ -95,11 +95,23 @@ def make_key(**changes: object) -> KeyView:
     return KeyView(**(fields | changes))  # type: ignore[arg-type]
 
 
+class NoRates:
+    def rate(self, source: str, target: str, now_ms: int) -> None:
+        return None
+
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        return ()
+
+
 def make_venue() -> Bitmart:
     return Bitmart(
-        CATALOGUE,
-        lambda network, address, memo: check_address(network, address, memo, FORBIDDEN),
-        lambda: TRACE,
+        World(
+            CATALOGUE,
+            lambda network, address, memo: check_address(network, address, memo, FORBIDDEN),
+            lambda: TRACE,
+            lambda: NOW_MS,
+            NoRates(),
+        )
     )
 
 
@@ -153,7 +165,7 @@ def outcome(request: Request, key: KeyView | None = None) -> Ask | Reply:
     try:
         return VENUE.read(request, route, who)
     except Refused as refused:
-        return VENUE.refuse(refused)
+        return VENUE.refuse(refused, APPLY)
 
 
 def answer(request: Request, value: object, key: KeyView | None = None) -> Reply:
@@ -163,7 +175,7 @@ def answer(request: Request, value: object, key: KeyView | None = None) -> Reply
     try:
         return asked.write(value)
     except Refused as refused:
-        return VENUE.refuse(refused)
+        return VENUE.refuse(refused, APPLY)
 
 
 def refusal(asked: Ask | Reply) -> tuple[int, int]:

@@ -7,7 +7,7 @@ import secrets
 
 from msgspec import UNSET
 
-from penstock.core.commands import (
+from penstock.core.acts import (
     AddBookEntry,
     AddressKind,
     CreateAccount,
@@ -32,7 +32,7 @@ SECRET_BYTES = 32
 PASSPHRASE_BYTES = 8
 
 
-async def create_account(desk: Desk, call: Call, body: schema.NewAccount) -> schema.Account:
+async def create_account(desk: Desk, call: Call, body: schema.NewAccount) -> replies.Account:
     master = None if body.master_account_id is None else read_id(body.master_account_id, "master_account_id")
     command = CreateAccount(
         actor=call.actor,
@@ -50,7 +50,7 @@ async def create_account(desk: Desk, call: Call, body: schema.NewAccount) -> sch
         raise
 
 
-async def create_key(desk: Desk, call: Call, body: schema.NewKey) -> schema.KeyWithSecret:
+async def create_key(desk: Desk, call: Call, body: schema.NewKey) -> replies.KeyWithSecret:
     """Give a key. What is not given is drawn from the system's randomness, and shown in this answer only."""
     command = CreateKey(
         actor=call.actor,
@@ -64,7 +64,7 @@ async def create_key(desk: Desk, call: Call, body: schema.NewKey) -> schema.KeyW
         expires_ms=None if body.expires_ms is None else UnixMs(body.expires_ms),
     )
     row = await desk.act(command, ApiKeyRow)
-    return schema.KeyWithSecret(shown.key(row), command.secret, command.passphrase)
+    return replies.KeyWithSecret(shown.key(row), command.secret, command.passphrase)
 
 
 def _ip(text: str) -> str:
@@ -78,15 +78,15 @@ def _ip(text: str) -> str:
         raise unacceptable("allowed_ips", message) from None
 
 
-async def freeze_key(desk: Desk, call: Call, _body: schema.NoFields) -> schema.Key:
+async def freeze_key(desk: Desk, call: Call, _body: schema.NoFields) -> replies.Key:
     return await _set_key_frozen(desk, call, frozen=True)
 
 
-async def unfreeze_key(desk: Desk, call: Call, _body: schema.NoFields) -> schema.Key:
+async def unfreeze_key(desk: Desk, call: Call, _body: schema.NoFields) -> replies.Key:
     return await _set_key_frozen(desk, call, frozen=False)
 
 
-async def _set_key_frozen(desk: Desk, call: Call, *, frozen: bool) -> schema.Key:
+async def _set_key_frozen(desk: Desk, call: Call, *, frozen: bool) -> replies.Key:
     try:
         return shown.key(await desk.act(FreezeKey(call.actor, call.path["key_id"], frozen), ApiKeyRow))
     except Refused as refused:
@@ -95,17 +95,17 @@ async def _set_key_frozen(desk: Desk, call: Call, *, frozen: bool) -> schema.Key
         raise
 
 
-async def freeze_account(desk: Desk, call: Call, _body: schema.NoFields) -> schema.Account:
+async def freeze_account(desk: Desk, call: Call, _body: schema.NoFields) -> replies.Account:
     command = FreezeAccount(call.actor, call.account_id, frozen=True)
     return shown.account(await desk.act(command, AccountRow))
 
 
-async def unfreeze_account(desk: Desk, call: Call, _body: schema.NoFields) -> schema.Account:
+async def unfreeze_account(desk: Desk, call: Call, _body: schema.NoFields) -> replies.Account:
     command = FreezeAccount(call.actor, call.account_id, frozen=False)
     return shown.account(await desk.act(command, AccountRow))
 
 
-async def add_address(desk: Desk, call: Call, body: schema.NewAddress) -> schema.BookEntry:
+async def add_address(desk: Desk, call: Call, body: schema.NewAddress) -> replies.BookEntry:
     asset, network, address = _destination(desk, body)
     command = AddBookEntry(
         actor=call.actor,
@@ -148,13 +148,13 @@ def _destination(desk: Desk, body: schema.NewAddress) -> tuple[str, str, str]:
     )
 
 
-async def remove_address(desk: Desk, call: Call, _body: schema.NoFields) -> schema.BookEntry:
+async def remove_address(desk: Desk, call: Call, _body: schema.NoFields) -> replies.BookEntry:
     """Take an entry out of the book. Repeating it changes nothing more."""
     command = RemoveBookEntry(call.actor, call.account_id, call.id("entry_id"))
     return shown.book_entry(await desk.act(command, BookRow))
 
 
-async def credit_deposit(desk: Desk, call: Call, body: schema.NewDeposit) -> schema.Deposit:
+async def credit_deposit(desk: Desk, call: Call, body: schema.NewDeposit) -> replies.Deposit:
     """Credit what arrived. The same reference is credited once, however often it is sent."""
     desk.catalogue.listing(body.asset, body.network)
     wallet = desk.policy.deposit_wallet if body.wallet is UNSET else body.wallet
@@ -178,32 +178,32 @@ async def credit_deposit(desk: Desk, call: Call, body: schema.NewDeposit) -> sch
 
 async def set_deposit_address(
     desk: Desk, call: Call, body: schema.NewDepositAddress
-) -> schema.DepositAddress:
+) -> replies.DepositAddress:
     network = desk.network(call.path["network"])
     address = desk.check_address(network, body.address, body.memo)
     command = SetDepositAddress(call.actor, call.account_id, network.code, address, body.memo)
     row = await desk.act(command, DepositAddressRow)
-    return schema.DepositAddress(str(row.account_id), row.network, row.address, row.memo)
+    return replies.DepositAddress(str(row.account_id), row.network, row.address, row.memo)
 
 
 _ONE = "/accounts/{account_id}"
 
 ENDPOINTS = (
-    acting("POST", "/accounts", "Open an account", create_account, schema.NewAccount, schema.Account, 201),
+    acting("POST", "/accounts", "Open an account", create_account, schema.NewAccount, replies.Account, 201),
     acting(
         "POST",
         f"{_ONE}/keys",
         "Give an account an API key; its secret is in this answer only",
         create_key,
         schema.NewKey,
-        schema.KeyWithSecret,
+        replies.KeyWithSecret,
         201,
     ),
-    acting("POST", "/keys/{key_id}/freeze", "Freeze a key", freeze_key, schema.NoFields, schema.Key),
-    acting("POST", "/keys/{key_id}/unfreeze", "Unfreeze a key", unfreeze_key, schema.NoFields, schema.Key),
-    acting("POST", f"{_ONE}/freeze", "Freeze an account", freeze_account, schema.NoFields, schema.Account),
+    acting("POST", "/keys/{key_id}/freeze", "Freeze a key", freeze_key, schema.NoFields, replies.Key),
+    acting("POST", "/keys/{key_id}/unfreeze", "Unfreeze a key", unfreeze_key, schema.NoFields, replies.Key),
+    acting("POST", f"{_ONE}/freeze", "Freeze an account", freeze_account, schema.NoFields, replies.Account),
     acting(
-        "POST", f"{_ONE}/unfreeze", "Unfreeze an account", unfreeze_account, schema.NoFields, schema.Account
+        "POST", f"{_ONE}/unfreeze", "Unfreeze an account", unfreeze_account, schema.NoFields, replies.Account
     ),
     acting(
         "POST",
@@ -211,7 +211,7 @@ ENDPOINTS = (
         "Add a destination to the address book",
         add_address,
         schema.NewAddress,
-        schema.BookEntry,
+        replies.BookEntry,
         201,
     ),
     acting(
@@ -220,7 +220,7 @@ ENDPOINTS = (
         "Take a destination out of the address book",
         remove_address,
         schema.NoFields,
-        schema.BookEntry,
+        replies.BookEntry,
     ),
     acting(
         "POST",
@@ -228,7 +228,7 @@ ENDPOINTS = (
         "Credit a deposit, once per reference",
         credit_deposit,
         schema.NewDeposit,
-        schema.Deposit,
+        replies.Deposit,
     ),
     acting(
         "PUT",
@@ -236,6 +236,6 @@ ENDPOINTS = (
         "Say where the account's deposits on a network arrive",
         set_deposit_address,
         schema.NewDepositAddress,
-        schema.DepositAddress,
+        replies.DepositAddress,
     ),
 )

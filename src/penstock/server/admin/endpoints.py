@@ -47,6 +47,11 @@ class Desk:
         assert isinstance(row, answer), type(row)
         return row
 
+    async def act_only(self, command: Command) -> None:
+        """As `act`, for the commands that answer nothing."""
+        nothing = await self.store.execute(command)
+        assert nothing is None, type(nothing)
+
     async def read(self, ask: Callable[[Reader], T]) -> T:
         """Run a blocking read beside the event loop."""
         return await asyncio.to_thread(ask, self.store.reader())

@@ -25,32 +25,32 @@ def _account(reader: Reader, account_id: AccountId) -> AccountRow:
     return found
 
 
-async def show_account(desk: Desk, call: Call, _query: schema.NoQuery) -> schema.Account:
+async def show_account(desk: Desk, call: Call, _query: schema.NoQuery) -> replies.Account:
     account_id = call.account_id
     return shown.account(await desk.read(lambda reader: _account(reader, account_id)))
 
 
-async def list_addresses(desk: Desk, call: Call, _query: schema.NoQuery) -> schema.AddressBook:
+async def list_addresses(desk: Desk, call: Call, _query: schema.NoQuery) -> replies.AddressBook:
     account_id = call.account_id
 
     def ask(reader: Reader) -> list[BookEntryView]:
         _account(reader, account_id)
         return msgspec.convert(reader.ask(BookEntries(account_id)), list[BookEntryView])
 
-    return schema.AddressBook([shown.book_entry(entry) for entry in await desk.read(ask)])
+    return replies.AddressBook([shown.book_entry(entry) for entry in await desk.read(ask)])
 
 
-async def show_balances(desk: Desk, call: Call, _query: schema.NoQuery) -> schema.BalanceSheet:
+async def show_balances(desk: Desk, call: Call, _query: schema.NoQuery) -> replies.BalanceSheet:
     account_id = call.account_id
 
     def ask(reader: Reader) -> list[BalanceView]:
         _account(reader, account_id)
         return msgspec.convert(reader.ask(Balances(account_id)), list[BalanceView])
 
-    return schema.BalanceSheet([shown.balance(desk, balance) for balance in await desk.read(ask)])
+    return replies.BalanceSheet([shown.balance(desk, balance) for balance in await desk.read(ask)])
 
 
-async def list_controls(desk: Desk, _call: Call, _query: schema.NoQuery) -> schema.ControlBoard:
+async def list_controls(desk: Desk, _call: Call, _query: schema.NoQuery) -> replies.ControlBoard:
     """Every switch there is, also those never touched."""
     names = [SENDING, *(f"network/{code}" for code in desk.catalogue.networks)]
 
@@ -58,26 +58,26 @@ async def list_controls(desk: Desk, _call: Call, _query: schema.NoQuery) -> sche
         return [reader.row(ControlRow, name) for name in names]
 
     rows = zip(names, await desk.read(ask), strict=True)
-    return schema.ControlBoard(
+    return replies.ControlBoard(
         [
-            shown.control(row) if row else schema.Control(name, stopped=False, reason="", at_ms=0)
+            shown.control(row) if row else replies.Control(name, stopped=False, reason="", at_ms=0)
             for name, row in rows
         ]
     )
 
 
-async def list_lanes(desk: Desk, _call: Call, _query: schema.NoQuery) -> schema.LaneBoard:
+async def list_lanes(desk: Desk, _call: Call, _query: schema.NoQuery) -> replies.LaneBoard:
     rows = await desk.read(lambda reader: list(reader.rows(LaneRow)))
-    return schema.LaneBoard([shown.lane(row) for row in rows])
+    return replies.LaneBoard([shown.lane(row) for row in rows])
 
 
-async def list_withdrawals(desk: Desk, _call: Call, query: schema.WithdrawalList) -> schema.Withdrawals:
+async def list_withdrawals(desk: Desk, _call: Call, query: schema.WithdrawalList) -> replies.Withdrawals:
     account_id = None if query.account_id is UNSET else AccountId(read_id(query.account_id, "account_id"))
     views = await desk.read(lambda reader: reader.withdrawals(account_id, query.limit))
-    return schema.Withdrawals([shown.withdrawal(desk, view) for view in views])
+    return replies.Withdrawals([shown.withdrawal(desk, view) for view in views])
 
 
-async def show_withdrawal(desk: Desk, call: Call, _query: schema.NoQuery) -> schema.WithdrawalStory:
+async def show_withdrawal(desk: Desk, call: Call, _query: schema.NoQuery) -> replies.WithdrawalStory:
     withdrawal_id = WithdrawalId(call.id("withdrawal_id"))
 
     def ask(reader: Reader) -> tuple[WithdrawalView | None, list[HistoryView], list[AttemptView]]:
@@ -87,20 +87,20 @@ async def show_withdrawal(desk: Desk, call: Call, _query: schema.NoQuery) -> sch
     found, history, attempts = await desk.read(ask)
     if found is None:
         raise missing("withdrawal", RefusalCode.WITHDRAWAL_UNKNOWN.value)
-    return schema.WithdrawalStory(
+    return replies.WithdrawalStory(
         shown.withdrawal(desk, found),
         [shown.change(view) for view in history],
         [shown.attempt(view) for view in attempts],
     )
 
 
-async def list_acts(desk: Desk, _call: Call, query: schema.AuditList) -> schema.AuditLog:
+async def list_acts(desk: Desk, _call: Call, query: schema.AuditList) -> replies.AuditLog:
     before = None if query.before is UNSET else read_id(query.before, "before")
 
     def ask(reader: Reader) -> list[AuditRow]:
         return reader.audit(query.limit, before)
 
-    return schema.AuditLog([shown.act(row) for row in await desk.read(ask)])
+    return replies.AuditLog([shown.act(row) for row in await desk.read(ask)])
 
 
 async def show_document(desk: Desk, _call: Call, _query: schema.NoQuery) -> msgspec.Raw:
@@ -110,27 +110,27 @@ async def show_document(desk: Desk, _call: Call, _query: schema.NoQuery) -> msgs
 _ACCOUNT = "/accounts/{account_id}"
 
 ENDPOINTS = (
-    asking(_ACCOUNT, "Show an account", show_account, schema.NoQuery, schema.Account),
+    asking(_ACCOUNT, "Show an account", show_account, schema.NoQuery, replies.Account),
     asking(
-        f"{_ACCOUNT}/addresses", "List the address book", list_addresses, schema.NoQuery, schema.AddressBook
+        f"{_ACCOUNT}/addresses", "List the address book", list_addresses, schema.NoQuery, replies.AddressBook
     ),
-    asking(f"{_ACCOUNT}/balances", "Show the balances", show_balances, schema.NoQuery, schema.BalanceSheet),
-    asking("/controls", "List the switches", list_controls, schema.NoQuery, schema.ControlBoard),
-    asking("/lanes", "List the senders of every network", list_lanes, schema.NoQuery, schema.LaneBoard),
+    asking(f"{_ACCOUNT}/balances", "Show the balances", show_balances, schema.NoQuery, replies.BalanceSheet),
+    asking("/controls", "List the switches", list_controls, schema.NoQuery, replies.ControlBoard),
+    asking("/lanes", "List the senders of every network", list_lanes, schema.NoQuery, replies.LaneBoard),
     asking(
         "/withdrawals",
         "List withdrawals, newest first",
         list_withdrawals,
         schema.WithdrawalList,
-        schema.Withdrawals,
+        replies.Withdrawals,
     ),
     asking(
         "/withdrawals/{withdrawal_id}",
         "Show a withdrawal with its whole story",
         show_withdrawal,
         schema.NoQuery,
-        schema.WithdrawalStory,
+        replies.WithdrawalStory,
     ),
-    asking("/audit", "List the operators' acts, newest first", list_acts, schema.AuditList, schema.AuditLog),
+    asking("/audit", "List the operators' acts, newest first", list_acts, schema.AuditList, replies.AuditLog),
     asking("/openapi.json", "This document", show_document, schema.NoQuery, None),
 )

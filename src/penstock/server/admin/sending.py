@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-from penstock.core.commands import RecordOpening, ReleaseQuarantine, SetControl
+from penstock.core.acts import RecordOpening, ReleaseQuarantine, SetControl
 from penstock.engine.lanes import SENDING
 from penstock.engine.rows import ControlRow, DepositRow, LaneRow
 from penstock.server.admin import schema, shown
 from penstock.server.admin.endpoints import Call, Desk, acting
 
 
-async def pause_network(desk: Desk, call: Call, body: schema.Why) -> schema.Control:
+async def pause_network(desk: Desk, call: Call, body: schema.Why) -> replies.Control:
     name = f"network/{desk.network(call.path['network']).code}"
     return await _set(desk, SetControl(call.actor, name, stopped=True, reason=body.reason))
 
 
-async def resume_network(desk: Desk, call: Call, body: schema.Why) -> schema.Control:
+async def resume_network(desk: Desk, call: Call, body: schema.Why) -> replies.Control:
     name = f"network/{desk.network(call.path['network']).code}"
     return await _set(desk, SetControl(call.actor, name, stopped=False, reason=body.reason))
 
 
-async def stop_sending(desk: Desk, call: Call, body: schema.Why) -> schema.Control:
+async def stop_sending(desk: Desk, call: Call, body: schema.Why) -> replies.Control:
     return await _set(desk, SetControl(call.actor, SENDING, stopped=True, reason=body.reason))
 
 
-async def start_sending(desk: Desk, call: Call, body: schema.Why) -> schema.Control:
+async def start_sending(desk: Desk, call: Call, body: schema.Why) -> replies.Control:
     return await _set(desk, SetControl(call.actor, SENDING, stopped=False, reason=body.reason))
 
 
-async def _set(desk: Desk, command: SetControl) -> schema.Control:
+async def _set(desk: Desk, command: SetControl) -> replies.Control:
     return shown.control(await desk.act(command, ControlRow))
 
 
-async def record_opening(desk: Desk, call: Call, body: schema.NewOpening) -> schema.Deposit:
+async def record_opening(desk: Desk, call: Call, body: schema.NewOpening) -> replies.Deposit:
     """State gas money, in the network's native coin. The same reference counts once."""
     network = desk.network(call.path["network"])
     amount = desk.units(body.amount, network.native)
@@ -39,7 +39,7 @@ async def record_opening(desk: Desk, call: Call, body: schema.NewOpening) -> sch
     return shown.deposit(desk, await desk.act(command, DepositRow))
 
 
-async def release_quarantine(desk: Desk, call: Call, body: schema.QuarantineEnd) -> schema.Lane:
+async def release_quarantine(desk: Desk, call: Call, body: schema.QuarantineEnd) -> replies.Lane:
     network = desk.network(call.path["network"])
     command = ReleaseQuarantine(call.actor, network.code, body.sender, body.next_nonce)
     return shown.lane(await desk.act(command, LaneRow))
@@ -48,19 +48,19 @@ async def release_quarantine(desk: Desk, call: Call, body: schema.QuarantineEnd)
 _ONE = "/networks/{network}"
 
 ENDPOINTS = (
-    acting("POST", f"{_ONE}/pause", "Stop sending on a network", pause_network, schema.Why, schema.Control),
-    acting("POST", f"{_ONE}/resume", "Send on a network again", resume_network, schema.Why, schema.Control),
+    acting("POST", f"{_ONE}/pause", "Stop sending on a network", pause_network, schema.Why, replies.Control),
+    acting("POST", f"{_ONE}/resume", "Send on a network again", resume_network, schema.Why, replies.Control),
     acting(
-        "POST", "/sending/stop", "Stop sending on every network", stop_sending, schema.Why, schema.Control
+        "POST", "/sending/stop", "Stop sending on every network", stop_sending, schema.Why, replies.Control
     ),
-    acting("POST", "/sending/start", "Send again", start_sending, schema.Why, schema.Control),
+    acting("POST", "/sending/start", "Send again", start_sending, schema.Why, replies.Control),
     acting(
         "POST",
         f"{_ONE}/opening",
         "State what the hot wallet holds for network fees, once per reference",
         record_opening,
         schema.NewOpening,
-        schema.Deposit,
+        replies.Deposit,
     ),
     acting(
         "POST",
@@ -68,6 +68,6 @@ ENDPOINTS = (
         "Let a sender go on after reconciling it",
         release_quarantine,
         schema.QuarantineEnd,
-        schema.Lane,
+        replies.Lane,
     ),
 )

@@ -8,8 +8,8 @@ from penstock.server.admin import schema
 from penstock.server.admin.endpoints import Desk
 
 
-def account(row: AccountRow) -> schema.Account:
-    return schema.Account(
+def account(row: AccountRow) -> replies.Account:
+    return replies.Account(
         account_id=str(row.account_id),
         account_number=row.account_number,
         email=row.email,
@@ -21,8 +21,8 @@ def account(row: AccountRow) -> schema.Account:
     )
 
 
-def key(row: ApiKeyRow) -> schema.Key:
-    return schema.Key(
+def key(row: ApiKeyRow) -> replies.Key:
+    return replies.Key(
         key_id=row.key_id,
         account_id=str(row.account_id),
         venue=row.venue,
@@ -34,8 +34,8 @@ def key(row: ApiKeyRow) -> schema.Key:
     )
 
 
-def book_entry(entry: BookRow | BookEntryView) -> schema.BookEntry:
-    return schema.BookEntry(
+def book_entry(entry: BookRow | BookEntryView) -> replies.BookEntry:
+    return replies.BookEntry(
         entry_id=str(entry.entry_id),
         kind=entry.kind,
         asset=entry.asset,
@@ -48,8 +48,8 @@ def book_entry(entry: BookRow | BookEntryView) -> schema.BookEntry:
     )
 
 
-def deposit(desk: Desk, row: DepositRow) -> schema.Deposit:
-    return schema.Deposit(
+def deposit(desk: Desk, row: DepositRow) -> replies.Deposit:
+    return replies.Deposit(
         reference=row.reference,
         deposit_id=str(row.deposit_id),
         account_id=str(row.account_id),
@@ -63,8 +63,8 @@ def deposit(desk: Desk, row: DepositRow) -> schema.Deposit:
     )
 
 
-def balance(desk: Desk, view: BalanceView) -> schema.Balance:
-    return schema.Balance(
+def balance(desk: Desk, view: BalanceView) -> replies.Balance:
+    return replies.Balance(
         wallet=view.wallet,
         asset=view.asset,
         available=desk.text(view.available, view.asset),
@@ -72,12 +72,12 @@ def balance(desk: Desk, view: BalanceView) -> schema.Balance:
     )
 
 
-def control(row: ControlRow) -> schema.Control:
-    return schema.Control(row.name, row.stopped, row.reason, row.at_ms)
+def control(row: ControlRow) -> replies.Control:
+    return replies.Control(row.name, row.stopped, row.reason, row.at_ms)
 
 
-def lane(row: LaneRow) -> schema.Lane:
-    return schema.Lane(
+def lane(row: LaneRow) -> replies.Lane:
+    return replies.Lane(
         network=row.network,
         sender=row.sender,
         next_nonce=row.next_nonce,
@@ -88,10 +88,10 @@ def lane(row: LaneRow) -> schema.Lane:
     )
 
 
-def withdrawal(desk: Desk, view: WithdrawalView) -> schema.Withdrawal:
+def withdrawal(desk: Desk, view: WithdrawalView) -> replies.Withdrawal:
     network = desk.catalogue.networks.get(view.network)
     on_chain = network is not None and not view.recipient
-    return schema.Withdrawal(
+    return replies.Withdrawal(
         withdrawal_id=str(view.withdrawal_id),
         account_id=str(view.account_id),
         venue=view.venue,
@@ -114,12 +114,12 @@ def withdrawal(desk: Desk, view: WithdrawalView) -> schema.Withdrawal:
     )
 
 
-def change(view: HistoryView) -> schema.Change:
-    return schema.Change(view.sequence, view.state_before, view.state_after, view.detail, view.at_ms)
+def change(view: HistoryView) -> replies.Change:
+    return replies.Change(view.sequence, view.state_before, view.state_after, view.detail, view.at_ms)
 
 
-def attempt(view: AttemptView) -> schema.Attempt:
-    return schema.Attempt(
+def attempt(view: AttemptView) -> replies.Attempt:
+    return replies.Attempt(
         attempt_id=str(view.attempt_id),
         network=view.network,
         sender=view.sender,
@@ -130,5 +130,5 @@ def attempt(view: AttemptView) -> schema.Attempt:
     )
 
 
-def act(row: AuditRow) -> schema.Act:
-    return schema.Act(str(row.audit_id), row.actor, row.act, row.subject, row.detail, row.at_ms)
+def act(row: AuditRow) -> replies.Act:
+    return replies.Act(str(row.audit_id), row.actor, row.act, row.subject, row.detail, row.at_ms)

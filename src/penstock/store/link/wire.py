@@ -13,13 +13,14 @@ import msgspec
 
 from penstock.core.commands import Command
 from penstock.core.refusals import InDoubt, RefusalCode, Refused, Unavailable
-from penstock.core.views import Accepted
+from penstock.core.views import Accepted, AnswerRejected
 from penstock.engine.rows import (
     AccountRow,
     ApiKeyRow,
     AttemptRow,
     AuditRow,
     BookRow,
+    CallbackRow,
     ControlRow,
     DepositAddressRow,
     DepositRow,
@@ -51,6 +52,7 @@ class InDoubtOutcome(msgspec.Struct, frozen=True, tag=True):
 
 Answer = (
     Accepted
+    | AnswerRejected
     | Nothing
     | RefusedOutcome
     | UnavailableOutcome
@@ -58,6 +60,7 @@ Answer = (
     | AccountRow
     | ApiKeyRow
     | BookRow
+    | CallbackRow
     | DepositRow
     | DepositAddressRow
     | ControlRow

@@ -4,37 +4,52 @@ from __future__ import annotations
 
 from typing import Protocol, TypeVar
 
+import msgspec
+
 from penstock.core.amounts import Units
 from penstock.core.queries import (
+    Account,
     Balances,
     BookEntries,
     DepositAddress,
     DepositHistory,
     DepositOrWithdrawalById,
+    FindChallenge,
+    FindDeposits,
+    FindWithdrawals,
     Query,
     RemainingQuota,
     RemainingQuotaView,
     WithdrawalById,
     WithdrawalHistory,
 )
+from penstock.core.rates import decode_rate
+from penstock.core.states import State
 from penstock.core.time import DAY_MS, Clock
 from penstock.core.views import (
+    AccountView,
     BalanceView,
     BookEntryView,
+    ChallengeView,
     DepositAddressView,
     DepositView,
+    Move,
     WithdrawalView,
 )
 from penstock.engine.rows import (
+    AccountRow,
     BalanceRow,
     BookRow,
+    ChallengeRow,
     DepositAddressRow,
     DepositRow,
+    HistoryRow,
     QuotaRow,
     Row,
     WithdrawalRow,
 )
-from penstock.engine.rules import Rules
+from penstock.engine.rules import TRANSFER_REFERENCE, Rules
+from penstock.store.sqlite.finding import where_deposits, where_withdrawals
 from penstock.store.sqlite.statements import Value
 
 R = TypeVar("R", bound=Row)
@@ -56,9 +71,17 @@ class Answers:
         self._rules = rules
         self._clock = clock
 
-    def answer(self, query: Query) -> object:  # noqa: PLR0911 - a table
+    def answer(self, query: Query) -> object:  # noqa: C901, PLR0911 - a table
         """What the query's docstring names. Raises nothing of its own; a database error surfaces."""
         match query:
+            case FindWithdrawals():
+                return self._find_withdrawals(query)
+            case FindDeposits():
+                return [deposit_view(row) for row in self._select(DepositRow, *where_deposits(query))]
+            case FindChallenge():
+                return self._challenge(query)
+            case Account():
+                return self._account(query)
             case WithdrawalById():
                 return self._withdrawal(query.account_id, query.withdrawal_id)
             case DepositOrWithdrawalById():
@@ -75,6 +98,45 @@ class Answers:
                 return self._deposit_address(query)
             case RemainingQuota():
                 return self._remaining_quota(query)
+
+    def _find_withdrawals(self, query: FindWithdrawals) -> list[WithdrawalView]:
+        rows = self._select(WithdrawalRow, *where_withdrawals(query))
+        if not query.with_moves:
+            return [withdrawal_view(row) for row in rows]
+        wanted = msgspec.json.encode([row.withdrawal_id for row in rows]).decode()
+        steps: dict[int, list[Move]] = {row.withdrawal_id: [] for row in rows}
+        where = "WHERE withdrawal_id IN (SELECT value FROM json_each(?)) ORDER BY withdrawal_id, sequence"
+        for step in self._select(HistoryRow, where, (wanted,)):
+            steps[step.withdrawal_id].append(Move(State(step.state_after), step.at_ms))
+        return [
+            msgspec.structs.replace(withdrawal_view(row), moves=tuple(steps[row.withdrawal_id]))
+            for row in rows
+        ]
+
+    def _challenge(self, query: FindChallenge) -> ChallengeView | None:
+        where = "WHERE account_id = ? AND venue = ? AND nonce = ?"
+        found = self._select(ChallengeRow, where, (query.account_id, query.venue, query.nonce))
+        if not found:
+            return None
+        challenge = found[0]
+        withdrawal = self._withdrawal(query.account_id, challenge.withdrawal_id)
+        assert withdrawal is not None, challenge
+        return ChallengeView(
+            withdrawal, challenge.nonce, challenge.expires_ms, challenge.failures, challenge.answer
+        )
+
+    def _account(self, query: Account) -> AccountView:
+        (row,) = self._select(AccountRow, "WHERE account_id = ?", (query.account_id,))
+        return AccountView(
+            account_id=row.account_id,
+            account_number=row.account_number,
+            email=row.email or "",
+            phone=row.phone or "",
+            is_sub_account=row.master_account_id is not None,
+            may_withdraw=row.may_withdraw,
+            frozen=row.frozen,
+            created_ms=row.created_ms,
+        )
 
     def _withdrawal(self, account_id: int, withdrawal_id: int) -> WithdrawalView | None:
         found = self._select(
@@ -166,6 +228,12 @@ def withdrawal_view(row: WithdrawalRow) -> WithdrawalView:
         confirmations=row.confirmations,
         created_ms=row.created_ms,
         updated_ms=row.updated_ms,
+        number=row.number,
+        request_id=row.request_id,
+        extra=row.extra,
+        remark=row.remark,
+        debit_asset=row.debit_asset,
+        rate=decode_rate(row.rate),
     )
 
 
@@ -180,4 +248,5 @@ def deposit_view(row: DepositRow) -> DepositView:
         address=row.address,
         tx_id=row.tx_id,
         created_ms=row.created_ms,
+        internal=row.reference.startswith(TRANSFER_REFERENCE),
     )

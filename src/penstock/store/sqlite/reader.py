@@ -5,16 +5,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 import apsw
+import msgspec
 
 from penstock.core.ids import AccountId, WithdrawalId
 from penstock.core.queries import Query
-from penstock.core.time import Clock
+from penstock.core.states import State
+from penstock.core.time import Clock, UnixMs
 from penstock.core.views import AttemptView, HistoryView, KeyView, WithdrawalView
 from penstock.engine.lanes import SENDING
 from penstock.engine.rows import (
@@ -22,9 +24,12 @@ from penstock.engine.rows import (
     ApiKeyRow,
     AttemptRow,
     AuditRow,
+    CallbackRow,
+    ChallengeRow,
     ControlRow,
     LaneRow,
     NonceRow,
+    OutboxRow,
     Row,
     WithdrawalRow,
 )
@@ -84,12 +89,20 @@ class SqliteReader:
             where, bindings = f"WHERE account_id = ?2 {where}", (limit, account_id)
         return [withdrawal_view(row) for row in self._select(WithdrawalRow, where, bindings)]
 
+    def withdrawals_in(self, state: State, limit: int) -> list[WithdrawalView]:
+        # Written out, not bound: SQLite takes a partial index only for the very value that the index names.
+        where = f"WHERE state = '{state.value}' ORDER BY withdrawal_id DESC LIMIT ?"
+        return [withdrawal_view(row) for row in self._select(WithdrawalRow, where, (limit,))]
+
     def history(self, withdrawal_id: WithdrawalId) -> list[HistoryView]:
         sql = (
             "SELECT sequence, state_before, state_after, detail, at_ms FROM history "
             "WHERE withdrawal_id = ? ORDER BY sequence"
         )
         return [HistoryView(*values) for values in self._connection().execute(sql, (withdrawal_id,))]
+
+    def events(self, withdrawal_id: WithdrawalId) -> list[OutboxRow]:
+        return self._select(OutboxRow, "WHERE withdrawal_id = ? ORDER BY sequence", (withdrawal_id,))
 
     def attempts(self, withdrawal_id: WithdrawalId) -> list[AttemptView]:
         rows = self._select(AttemptRow, "WHERE withdrawal_id = ? ORDER BY attempt_id", (withdrawal_id,))
@@ -126,6 +139,26 @@ class SqliteReader:
     def open_nonces(self, network: str, sender: str) -> list[NonceRow]:
         where = "WHERE network = ? AND sender = ? AND final = 0 ORDER BY nonce"
         return self._select(NonceRow, where, (network, sender))
+
+    def due_events(self, now_ms: UnixMs, limit: int, without: Collection[AccountId] = ()) -> list[OutboxRow]:
+        left_out = msgspec.json.encode(list(without)).decode()
+        where = (
+            "WHERE due_ms <= ? AND account_id NOT IN (SELECT value FROM json_each(?)) AND NOT EXISTS "
+            "(SELECT 1 FROM outbox earlier WHERE earlier.withdrawal_id = outbox.withdrawal_id "
+            "AND earlier.sequence < outbox.sequence AND earlier.due_ms IS NOT NULL) "
+            "ORDER BY due_ms, withdrawal_id, sequence LIMIT ?"
+        )
+        return self._select(OutboxRow, where, (now_ms, left_out, limit))
+
+    def callback(self, account_id: AccountId, venue: str) -> CallbackRow | None:
+        return self.row(CallbackRow, account_id, venue)
+
+    def expired_challenges(self, now_ms: UnixMs, limit: int) -> list[ChallengeRow]:
+        where = (
+            "WHERE expires_ms < ? AND withdrawal_id IN "
+            "(SELECT withdrawal_id FROM withdrawals WHERE state = 'challenged') ORDER BY withdrawal_id LIMIT ?"
+        )
+        return self._select(ChallengeRow, where, (now_ms, limit))
 
     def row(self, row_type: type[R], *key: int | str) -> R | None:
         where = " AND ".join(f"{name} = ?" for name in row_type.KEY)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 
 from penstock.core.amounts import SCALE_MAX, Units, rescale
-from penstock.core.catalogue import Catalogue, Listing, Network
+from penstock.core.catalogue import Catalogue, Listing
 from penstock.core.commands import Transfer, Withdraw
 from penstock.core.limits import check_amount, check_channel
 from penstock.core.refusals import RefusalCode, Refused
@@ -14,14 +13,9 @@ from penstock.core.views import KeyView
 from penstock.venues.bitmart.auth import VENUE
 from penstock.venues.bitmart.currencies import CurrencyNames
 from penstock.venues.bitmart.messages import ToAccount, ToAddress, read_apply
+from penstock.venues.venue import CheckAddress
 
 ADDRESSES_KEPT = 8_192
-
-CheckAddress = Callable[[Network, str, str], str]
-"""(network, address, memo) to the canonical address, always the same for the same three.
-
-Raises Refused: ADDRESS_INVALID, ADDRESS_FORBIDDEN or MEMO_INVALID.
-"""
 
 
 class ApplyReader:

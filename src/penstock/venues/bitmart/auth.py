@@ -6,13 +6,12 @@ Source: BitMart spot docs, "Signature" and "Error Code"; order of the checks as 
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import re
-from functools import lru_cache
 
 import msgspec
 
 from penstock.core.views import KeyView
+from penstock.venues.allowed_ips import may_come_from
 from penstock.venues.bitmart import errors
 from penstock.venues.bitmart.errors import WireError
 from penstock.venues.venue import Level, LookUpKey, Request, Route
@@ -99,7 +98,7 @@ def _key_refusal(key: KeyView, request: Request, route: Route) -> WireError | No
         return errors.KEY_FROZEN
     if key.expires_ms is not None and request.now_ms >= key.expires_ms:
         return errors.KEY_EXPIRED
-    if key.allowed_ips and not _may_come_from(key.allowed_ips, request.client_ip):
+    if key.allowed_ips and not may_come_from(key.allowed_ips, request.client_ip):
         return errors.IP_FORBIDDEN
     if route.permission is not None and route.permission not in key.permissions:
         return errors.KEY_NOT_PERMITTED
@@ -116,17 +115,3 @@ def _signature_refusal(claims: Claims, now_ms: int, *, matches: bool) -> WireErr
     if abs(now_ms - int(claims.timestamp)) > WINDOW_MS:
         return errors.TIMESTAMP_RANGE
     return None if matches else errors.SIGN_WRONG
-
-
-@lru_cache(maxsize=4096)
-def _may_come_from(allowed: tuple[str, ...], client: str) -> bool:
-    """Whether `client` is one of the addresses or inside one of the networks ("10.0.0.0/8") allowed."""
-    if client in allowed:
-        return True
-    try:
-        address = ipaddress.ip_address(client)
-    except ValueError:
-        return False
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    return any(address in ipaddress.ip_network(text, strict=False) for text in allowed)

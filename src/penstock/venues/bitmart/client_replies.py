@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from penstock.core.commands import AddressKind
+from penstock.core.acts import AddressKind
 from penstock.venues.bitmart.client_requests import Operation
 from penstock.venues.bitmart.replies import ADDRESS_TYPES
 

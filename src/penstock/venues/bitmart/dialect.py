@@ -4,37 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from penstock.core.catalogue import Catalogue
 from penstock.core.refusals import Refused
+from penstock.core.time import UnixMs
 from penstock.core.views import Accepted, KeyView
 from penstock.venues.bitmart import auth, errors
 from penstock.venues.bitmart import routes as wire
-from penstock.venues.bitmart.apply import ApplyReader, CheckAddress
+from penstock.venues.bitmart.apply import ApplyReader
 from penstock.venues.bitmart.currencies import CurrencyNames
 from penstock.venues.bitmart.errors import Rejected, WireError
 from penstock.venues.bitmart.lookups import LookUps
 from penstock.venues.bitmart.messages import Parameters, read_query
 from penstock.venues.bitmart.replies import Envelopes
-from penstock.venues.venue import Ask, Headers, LookUpKey, Reply, Request, Route, Scope, Usage
+from penstock.venues.venue import Ask, Headers, LookUpKey, Reply, Request, Route, Scope, Usage, World
 
 _MEDIA = b"application/json"
 
 
 class Bitmart:
-    """The BitMart dialect; see venues.venue.Venue for the contract.
-
-    check_address: the address rules of the chains. new_trace: a fresh UUID as text, for each reply.
-    """
+    """The BitMart dialect; see venues.venue.Venue for the contract."""
 
     name = auth.VENUE
     routes = wire.ROUTES
 
-    def __init__(
-        self, catalogue: Catalogue, check_address: CheckAddress, new_trace: Callable[[], str]
-    ) -> None:
+    def __init__(self, world: World) -> None:
+        catalogue = world.catalogue
         self.names = CurrencyNames(catalogue)
-        self._envelopes = Envelopes(new_trace)
-        self._apply = ApplyReader(catalogue, self.names, check_address)
+        self._envelopes = Envelopes(world.new_trace)
+        self._apply = ApplyReader(catalogue, self.names, world.check_address)
         looks = LookUps(catalogue, self.names, self._envelopes)
         self._public: dict[str, Callable[[Request, Parameters], Reply]] = {
             wire.CURRENCIES.path: looks.currencies,
@@ -87,7 +83,7 @@ class Bitmart:
     def _write_accepted(self, answer: Accepted) -> Reply:
         return self._envelopes.accepted(answer.withdrawal_id)
 
-    def limit_headers(self, usage: Usage) -> Headers:
+    def limit_headers(self, usage: Usage, _now_ms: UnixMs) -> Headers:
         """X-BM-RateLimit-Remaining counts what is *used*; -Reset is the window's length in seconds."""
         limit = usage.limit
         return (
@@ -97,19 +93,19 @@ class Bitmart:
             (b"x-bm-ratelimit-mode", b"IP" if limit.scope is Scope.IP else b"KEY"),
         )
 
-    def refuse(self, refused: Refused) -> Reply:
+    def refuse(self, refused: Refused, _route: Route) -> Reply:
         return self._envelopes.error(*errors.wire_error(refused))
 
-    def in_doubt(self) -> Reply:
+    def in_doubt(self, _route: Route) -> Reply:
         return self._envelopes.error(errors.IN_DOUBT)
 
-    def unavailable(self) -> Reply:
+    def unavailable(self, _route: Route) -> Reply:
         return self._envelopes.error(errors.UNAVAILABLE)
 
-    def not_found(self) -> Reply:
+    def not_found(self, _request: Request, _look_up: LookUpKey) -> Reply:
         return self._envelopes.error(errors.NOT_FOUND)
 
-    def wrong_method(self) -> Reply:
+    def wrong_method(self, _request: Request) -> Reply:
         return self._envelopes.error(errors.WRONG_METHOD)
 
     def malformed(self) -> Reply:
@@ -118,7 +114,7 @@ class Bitmart:
     def too_large(self) -> Reply:
         return self._envelopes.error(errors.TOO_LARGE)
 
-    def rate_limited(self, *, abusive: bool) -> Reply:
+    def rate_limited(self, _route: Route, _usage: Usage, *, abusive: bool) -> Reply:
         return self._envelopes.error(errors.BANNED if abusive else errors.TOO_MANY)
 
 

@@ -186,7 +186,8 @@ class LookUps:
         return Ask(BookEntries(key.account_id), self._write_address_list)
 
     def _write_address_list(self, entries: list[BookEntryView]) -> Reply:
-        rows = [self._records.book_address(entry) for entry in entries]
+        addresses = [entry for entry in entries if entry.kind in replies.ADDRESS_TYPES]
+        rows = [self._records.book_address(entry) for entry in addresses]
         return self._envelopes.ok(replies.BookAddresses(rows))
 
 

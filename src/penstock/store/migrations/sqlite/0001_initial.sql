@@ -28,7 +28,7 @@ CREATE TABLE api_keys (
 CREATE TABLE book (
     entry_id INTEGER PRIMARY KEY,
     account_id INTEGER NOT NULL REFERENCES accounts (account_id),
-    kind TEXT NOT NULL CHECK (kind IN ('standard', 'universal', 'evm')),
+    kind TEXT NOT NULL CHECK (kind IN ('standard', 'universal', 'evm', 'recipient')),
     asset TEXT NOT NULL,
     network TEXT NOT NULL,
     address TEXT NOT NULL,
@@ -97,10 +97,36 @@ CREATE TABLE withdrawals (
     tx_hash TEXT NOT NULL,
     confirmations INTEGER NOT NULL,
     created_ms INTEGER NOT NULL,
-    updated_ms INTEGER NOT NULL
+    updated_ms INTEGER NOT NULL,
+    debit_asset TEXT NOT NULL,
+    rate TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    request_id TEXT NOT NULL,
+    extra TEXT NOT NULL,
+    notify INTEGER NOT NULL CHECK (notify IN (0, 1))
 ) STRICT;
 CREATE INDEX withdrawals_by_account ON withdrawals (account_id, withdrawal_id);
 CREATE INDEX withdrawals_to_plan ON withdrawals (network, withdrawal_id) WHERE state IN ('held', 'approved');
+CREATE INDEX withdrawals_awaiting ON withdrawals (withdrawal_id) WHERE state = 'awaiting_approval';
+CREATE INDEX withdrawals_by_number ON withdrawals (account_id, number) WHERE number > 0;
+CREATE INDEX withdrawals_by_tx ON withdrawals (tx_hash) WHERE tx_hash <> '';
+CREATE INDEX withdrawals_challenged ON withdrawals (withdrawal_id) WHERE state = 'challenged';
+
+CREATE TABLE challenges (
+    account_id INTEGER NOT NULL,
+    venue TEXT NOT NULL,
+    nonce TEXT NOT NULL,
+    withdrawal_id INTEGER NOT NULL UNIQUE,
+    expires_ms INTEGER NOT NULL,
+    failures INTEGER NOT NULL CHECK (failures >= 0),
+    answer TEXT NOT NULL,
+    PRIMARY KEY (account_id, venue, nonce)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE counters (
+    account_id INTEGER PRIMARY KEY,
+    used INTEGER NOT NULL CHECK (used >= 0)
+) STRICT;
 
 CREATE TABLE requests (
     account_id INTEGER NOT NULL,
@@ -129,8 +155,19 @@ CREATE TABLE outbox (
     account_id INTEGER NOT NULL,
     state TEXT NOT NULL,
     at_ms INTEGER NOT NULL,
+    due_ms INTEGER,
+    tries INTEGER NOT NULL CHECK (tries >= 0),
     delivered_ms INTEGER,
     PRIMARY KEY (withdrawal_id, sequence)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX outbox_due ON outbox (due_ms, withdrawal_id, sequence) WHERE due_ms IS NOT NULL;
+
+CREATE TABLE callbacks (
+    account_id INTEGER NOT NULL,
+    venue TEXT NOT NULL,
+    url TEXT NOT NULL,
+    key_id TEXT NOT NULL,
+    PRIMARY KEY (account_id, venue)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE deposits (
