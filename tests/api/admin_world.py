@@ -1,4 +1,4 @@
-"""The small world of the admin API's tests: a store in a file, two networks, one operator with the token."""
+"""The small world of the admin API's tests: a store in a file, two networks, euros, one operator with the token."""
 
 from __future__ import annotations
 
@@ -32,7 +32,12 @@ TRON_ADDRESS = "TA4Y62o6YC2Zsck9rZVGTvqW1AQ7X9zTnj"
 USDT = "0xdAC17F958D2ee523a2206206994597C13D831ec7"
 
 CATALOGUE = Catalogue(
-    assets=[Asset("ETH", "Ethereum", 18), Asset("USDT", "Tether", 6), Asset("TRX", "TRON", 6)],
+    assets=[
+        Asset("ETH", "Ethereum", 18),
+        Asset("USDT", "Tether", 6),
+        Asset("TRX", "TRON", 6),
+        Asset("EUR", "Euro", 2),
+    ],
     networks=[Network("ethereum", "evm", "ETH", 12), Network("tron", "tron", "TRX", 19)],
     listings=[
         Listing("ETH", "ethereum", 18, None, Units(10**15), Units(10**16), 8),
@@ -40,6 +45,8 @@ CATALOGUE = Catalogue(
         Listing("TRX", "tron", 6, None, Units(1), Units(10), 6),
     ],
 )
+
+NO_POLICY = Policy()
 
 
 @dataclass
@@ -88,8 +95,8 @@ class World:
         body = {"asset": "USDT", "network": "ethereum", "amount": amount, "reference": reference}
         return self.send("POST", f"/accounts/{account}/deposits", body)
 
-    def withdrawal(self, account: str) -> str:
-        """A withdrawal of 100 USDT, taken in as a venue would."""
+    def funded(self, account: str) -> str:
+        """Give the account a key, 500 USDT and a destination; returns the key's id."""
         key = self.send(
             "POST", f"/accounts/{account}/keys", {"venue": "bitmart", "permissions": ["withdraw"]}
         )
@@ -105,9 +112,13 @@ class World:
                 "verified": True,
             },
         )
+        return str(key["key"]["key_id"])
+
+    def withdrawal(self, account: str, key_id: str = "", **changes: Any) -> str:
+        """A withdrawal of 100 USDT, taken in as a venue would. key_id: of an account that `funded` has seen to."""
         command = Withdraw(
             account_id=AccountId(int(account)),
-            key_id=key["key"]["key_id"],
+            key_id=key_id or self.funded(account),
             venue="bitmart",
             request_id="r-1",
             business="",
@@ -118,13 +129,13 @@ class World:
             address=ADDRESS,
             memo="",
         )
-        return str(self.store.submit(command).result(10).withdrawal_id)  # type: ignore[attr-defined]
+        asked = msgspec.structs.replace(command, **changes)
+        return str(self.store.submit(asked).result(10).withdrawal_id)  # type: ignore[attr-defined]
 
 
 @contextmanager
-def open_world(folder: Path) -> Iterator[World]:
+def open_world(folder: Path, policy: Policy = NO_POLICY) -> Iterator[World]:
     clock = ManualClock(NOW_MS)
-    policy = Policy()
     store = SqliteStore(folder / "penstock.db", Rules(CATALOGUE, policy), clock, TimeOrderedIds(1))
     forbidden = frozenset({USDT})
 

@@ -72,6 +72,38 @@ def test_a_given_key_is_taken_as_it_is(world: World) -> None:
     assert acts(world) == ["CreateKey", "CreateAccount"]
 
 
+STARK_KEY = (
+    "01924a6e2ddd61cc1e83254767a218fbf56e8fa0ab2e141a4138f8bc46aae0cb"
+    ":025988ecb44696fd548224ddf4c627bdb00105bb029c86cee844ef4ff0c02fe4"
+)
+
+
+@pytest.mark.parametrize(
+    "venue, key_id, secret, passphrase",
+    [
+        (
+            "bitmart",
+            "80618e45710812162b04892c7ee5ead4a3cc3e56",
+            "6c6c98544461bbe71db2bca4c6d7fd00",
+            "test001",
+        ),
+        ("sunx", "b92c6e11-hrf5gdfghe-0c7a2e1f-4d1b9", "sunx-test-secret-key-01", ""),
+        ("sunx", "ed-1", "ed25519:" + "70ac4c00e803e6a2" * 4, ""),
+        ("zoomex", "zx-demo-key-0001", "zx-demo-secret-0001", ""),
+        ("alphapo", "alphapo-test-key-01", "AbCdEfG123456", ""),
+        ("edgex", "543429922991899150", STARK_KEY, ADDRESS),
+    ],
+)
+def test_a_key_of_every_venue_is_taken_as_it_is(
+    world: World, venue: str, key_id: str, secret: str, passphrase: str
+) -> None:
+    body = {"venue": venue, "key_id": key_id, "secret": secret, "passphrase": passphrase}
+    world.send("POST", f"/accounts/{world.account()}/keys", body)
+    found = world.store.find_key(key_id)
+    assert found is not None
+    assert (found.venue, found.secret.decode(), found.passphrase) == (venue, secret, passphrase)
+
+
 @pytest.mark.parametrize("ip", ["10.0.0.1/8", "localhost", "1.2.3.4,5.6.7.8", "fe80::1%a", ""])
 def test_a_key_takes_only_addresses_that_can_ever_match(world: World, ip: str) -> None:
     body = {"venue": "bitmart", "allowed_ips": [ip]}
@@ -116,6 +148,47 @@ def test_addresses_of_each_kind_are_added_listed_and_removed(world: World) -> No
     assert world.send("GET", where)["addresses"] == entries[1:]
     world.send("DELETE", f"{where}/{entries[0]['entry_id']}")
     assert acts(world) == ["RemoveBookEntry", *["AddBookEntry"] * 3, "CreateAccount"]
+
+
+@pytest.mark.parametrize(
+    "memo, address",
+    [
+        ("account_number", "876940330"),
+        ("email", "friend@example.org"),
+        ("email", "f" * 64 + "@" + "e" * 189),
+        ("phone", "+61 412345678"),
+    ],
+)
+def test_another_account_is_a_destination_by_what_it_is_called(world: World, memo: str, address: str) -> None:
+    where = f"/accounts/{world.account()}/addresses"
+    entry = world.send("POST", where, {"kind": "recipient", "address": address, "memo": memo})
+    assert (entry["kind"], entry["address"], entry["memo"]) == ("recipient", address, memo)
+    assert (entry["asset"], entry["network"]) == ("", "")
+    assert world.send("GET", where)["addresses"] == [entry]
+    again = world.refusal("POST", where, {"kind": "recipient", "address": address, "memo": memo})
+    assert again == (409, "already_exists", "address")
+
+
+@pytest.mark.parametrize(
+    "change, field",
+    [
+        ({"memo": ""}, "memo"),
+        ({"memo": "cid"}, "memo"),
+        ({"address": "friend@example.org"}, "address"),
+        ({"address": "876 940"}, "address"),
+        ({"memo": "email"}, "address"),
+        ({"memo": "phone"}, "address"),
+        ({"memo": "phone", "address": "+61412345678"}, "address"),
+        ({"asset": "USDT"}, "asset"),
+        ({"network": "ethereum"}, "network"),
+    ],
+)
+def test_a_recipient_that_no_account_can_be_called_is_refused(
+    world: World, change: dict[str, str], field: str
+) -> None:
+    body = {"kind": "recipient", "address": "876940330", "memo": "account_number"} | change
+    refused = world.refusal("POST", f"/accounts/{world.account()}/addresses", body)
+    assert refused == (422, "parameter_invalid", field)
 
 
 def test_another_account_cannot_lose_an_address_by_this_ones_path(world: World) -> None:
@@ -197,6 +270,36 @@ def test_an_amount_beyond_64_bits_is_exact(world: World) -> None:
     body = {"asset": "ETH", "network": "ethereum", "amount": amount, "reference": "dep-1"}
     assert world.send("POST", f"/accounts/{account}/deposits", body)["amount"] == amount
     assert world.send("GET", f"/accounts/{account}/balances")["balances"][0]["available"] == amount
+
+
+def test_money_that_no_chain_carries_is_credited_without_a_network(world: World) -> None:
+    account = world.account()
+    body = {"asset": "EUR", "amount": "100.05", "reference": "bank-1"}
+    made = world.send("POST", f"/accounts/{account}/deposits", body)
+    assert (made["network"], made["amount"]) == ("", "100.05")
+    assert world.send("POST", f"/accounts/{account}/deposits", body) == made
+    assert world.send("GET", f"/accounts/{account}/balances")["balances"] == [
+        {"wallet": "spot", "asset": "EUR", "available": "100.05", "held": "0"},
+    ]
+    assert verify(world.store.reader()).ok
+
+
+@pytest.mark.parametrize(
+    "change, expected",
+    [
+        ({"asset": "USDT"}, (422, "parameter_invalid", "network")),
+        ({"asset": "ETH"}, (422, "parameter_invalid", "network")),
+        ({"asset": "EUR", "network": "ethereum"}, (422, "currency_unknown", None)),
+        ({"asset": "GBP"}, (422, "currency_unknown", "asset")),
+        ({"asset": "EUR", "network": ""}, (422, "parameter_invalid", "network")),
+        ({"asset": "EUR", "network": None}, (422, "parameter_invalid", "network")),
+    ],
+)
+def test_only_money_that_no_chain_carries_comes_without_a_network(
+    world: World, change: dict[str, str], expected: tuple[int, str, str | None]
+) -> None:
+    body = {"amount": "5", "reference": "dep-1"} | change
+    assert world.refusal("POST", f"/accounts/{world.account()}/deposits", body) == expected
 
 
 def test_a_deposit_address_is_set(world: World) -> None:

@@ -7,20 +7,28 @@ from pathlib import Path
 
 import pytest
 
-from penstock.cli.connection import access_in
+from penstock.cli.connection import Access, access_in
 from penstock.cli.terminal import Failure
+from penstock.core.secret import Secret
 from tests.cli.conftest import Ran, Site
 from tests.client.fake_bitmart import KEY, MEMO, SECRET
 
 
+def revealed(access: Access, name: str) -> str:
+    secret = access.credentials[name]
+    assert isinstance(secret, Secret)
+    return secret.reveal().decode()
+
+
 def test_a_toml_file_says_where_the_secrets_are(site: Site) -> None:
     access = access_in("bitmart", Path(site.toml))
-    assert (access.api_key, access.api_secret, access.memo) == (KEY, SECRET, MEMO)
+    assert access.credentials["api_key"] == KEY
+    assert [revealed(access, name) for name in ("api_secret", "memo")] == [SECRET, MEMO]
 
 
 def test_a_sandboxs_file_is_taken_too(site: Site) -> None:
     access = access_in("bitmart", Path(site.sandbox_json))
-    assert (access.base_url, access.api_secret) == (site.base_url, SECRET)
+    assert (access.base_url, revealed(access, "api_secret")) == (site.base_url, SECRET)
     assert access.confirmations == {"ethereum": 12}
     assert SECRET not in repr(access)
 

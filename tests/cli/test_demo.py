@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from penstock.cli.demo import running
+from penstock.cli.child_sandbox import running
 from penstock.cli.inside import Change, Inside, Told
 from penstock.cli.terminal import Failure
 from penstock.cli.timeline import Followed, live_table, news
-from penstock.client import Status
+from penstock.client import Status, connect
+
+NOBODY = connect("bitmart", api_key="k" * 8, api_secret="s", memo="m")
+"""A client that is never used."""
 
 # A fake sandbox: it starts a child of its own, says that it is ready, and does not listen to SIGTERM.
 STUBBORN = """
@@ -33,7 +36,7 @@ while True:
 def test_nothing_of_the_sandbox_is_left_even_when_the_demo_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("penstock.cli.demo.STOP_S_MAX", 1)
+    monkeypatch.setattr("penstock.cli.child_sandbox.STOP_S_MAX", 1)
     demo = running([sys.executable, "-c", STUBBORN, str(tmp_path)], tmp_path / "log")
     assert demo.__enter__() == "http://127.0.0.1:1"
     child = os.pidfd_open(int((tmp_path / "child").read_text()))
@@ -65,7 +68,7 @@ def inside(*states: str, confirmations: int = 0) -> Inside:
 
 
 def test_each_change_is_told_once() -> None:
-    followed = Followed("BTC", "7")
+    followed = Followed("BTC", "bitmart", "7", NOBODY)
     needed = {"ethereum": 12}
     told: list[str] = []
     for seen in (
@@ -94,7 +97,9 @@ def test_each_change_is_told_once() -> None:
 
 
 def test_the_table_shows_when_each_state_was_reached() -> None:
-    followed = Followed("BTC", "7", inside("held", "planned", "signed", "sent", "mined", confirmations=3))
+    followed = Followed(
+        "BTC", "bitmart", "7", NOBODY, inside("held", "planned", "signed", "sent", "mined", confirmations=3)
+    )
     page = io.StringIO()
     Console(width=120, file=page).print(live_table([followed], {"ethereum": 12}))
     text = page.getvalue()

@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 PENSTOCK = [sys.executable, "-m", "penstock.cli.main"]
-COMMANDS = ("withdraw", "withdrawals", "balance", "addresses", "sandbox", "serve", "verify", "bench", "demo")
+COMMANDS = (
+    *("withdraw", "withdrawals", "balance", "addresses", "call"),
+    *("sandbox", "serve", "verify", "bench", "demo"),
+)
 
 
 def run(*argv: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -72,6 +75,11 @@ def test_every_command_has_help(command: str) -> None:
         ("withdraw", "--currency", "BTC", "--amount", "1", "--address", "a", "--to-account", "b"),
         ("withdraw", "--currency", "BTC", "--amount", "1.5x", "--address", "a", "--from-env"),
         ("withdraw", "--currency", "BTC", "--amount", "1", "--address", "a"),
+        ("withdraw", "--currency", "BTC", "--amount", "1", "--address", "a", "--from-env", "--debited"),
+        ("withdraw", "--currency", "BTC", "--amount", "1", "--to-account", "a", "--from-env", "--memo", "5"),
+        ("balance", "--venue", "elsewhere", "--from-env"),
+        ("call", "name", "no field", "--from-env"),
+        ("call", "name", "field:={", "--from-env"),
         ("balance",),
         ("balance", "--from-env"),
         ("balance", "--config", "nowhere.toml"),

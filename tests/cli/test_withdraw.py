@@ -169,7 +169,7 @@ def test_a_lost_answer_and_an_empty_history_say_when_to_look_again(site: Site, p
     site.fake.then(HISTORY, 200, envelope({"records": []}))
     ran = penstock(*WITHDRAW, "--config", site.toml, "--yes")
     assert ran.code == 3
-    assert "penstock withdrawals list --currency USDT" in ran.err
+    assert "penstock withdrawals list --venue bitmart --currency USDT" in ran.err
 
 
 @pytest.mark.parametrize("status, code", [(3, 0), (5, 1), (4, 1)])
@@ -227,7 +227,7 @@ def test_a_watch_that_ends_early_says_that_the_withdrawal_goes_on(error: BaseExc
     with pytest.raises(Failure, match="goes on") as caught:
         watch("7", look, lambda: None)
     assert caught.value.code == 3
-    assert caught.value.then == "penstock withdrawals show 7 --watch"
+    assert caught.value.then == "penstock withdrawals show 7 --venue bitmart --watch"
 
 
 def test_the_whole_history_is_shown_where_it_is_told(site: Site, penstock: Run) -> None:

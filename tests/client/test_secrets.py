@@ -1,4 +1,4 @@
-"""Canaries: a secret and a memo that must show up nowhere, and what `connect` refuses."""
+"""Canaries: secrets that must show up nowhere, at any venue; and what `connect` refuses."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ from typing import Any
 
 import pytest
 
-from penstock.client import Client, NoAnswer, NotSent, OutcomeUnknown, connect
+from penstock.client import VENUES, Client, NotSent, OutcomeUnknown, PenstockClientError, connect
 from penstock.core.time import ManualClock
 from tests.client.fake_bitmart import ADDRESS, KEY, MEMO, NOW_MS, SECRET
+from tests.client.sample_accounts import CANARIES, CREDENTIALS, WITHDRAWALS
 
 
-def client_at(port: int) -> Client:
+def client_at(port: int, venue: Any = "bitmart") -> Client:
     return connect(
-        "bitmart",
-        api_key=KEY,
-        api_secret=SECRET,
-        memo=MEMO,
+        venue,
+        **CREDENTIALS[venue],
         base_url=f"http://127.0.0.1:{port}",
         clock=ManualClock(NOW_MS),
         pause=lambda _ms: None,
@@ -83,24 +82,30 @@ def test_a_closed_port_means_that_nothing_was_sent() -> None:
         client.withdraw("USDT-ERC20", "100", ADDRESS)
 
 
-def test_no_secret_shows_in_reprs_logs_or_tracebacks(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong"])
+@pytest.mark.parametrize("venue", VENUES)
+def test_no_secret_shows_in_reprs_logs_or_tracebacks(
+    venue: str, answer: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
-    with cutting_server(b"") as (port, _), client_at(port) as client:
-        shown = [repr(client), repr(client.prepare("USDT-ERC20", "1", ADDRESS))]
+    sample = WITHDRAWALS[venue]
+    given = (sample.currency, sample.amount, sample.address)
+    with cutting_server(answer) as (port, _), client_at(port, venue) as client:
+        shown = [repr(client)]
         calls: list[Any] = [
-            lambda: client.withdraw("USDT-ERC20", "100", ADDRESS),
+            lambda: client.withdraw(*given, network=sample.network),
             client.balances,
             lambda: client.withdrawal("1"),
         ]
         for call in calls:
-            with pytest.raises((OutcomeUnknown, NoAnswer)) as caught:
+            with pytest.raises(PenstockClientError) as caught:
                 call()
             told = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
             shown += ["".join(told.format()), repr(caught.value), str(vars(caught.value))]
     shown.append(caplog.text)
     text = "\n".join(shown)
     assert "withdraw" in text
-    for canary in (SECRET, MEMO):
+    for canary in CANARIES:
         assert canary not in text
 
 

@@ -1,7 +1,8 @@
 """Where a command finds the venue and the credentials, and how the client's errors are told.
 
---from-env reads PENSTOCK_<VENUE>_*; --config reads a TOML file with one table per venue, or the
-`sandbox.json` that a sandbox writes. A TOML file names where its secrets are, it never holds them:
+--from-env reads PENSTOCK_<VENUE>_<OPTION>; --config reads a TOML file with one table per venue, or the
+`sandbox.json` that a sandbox writes. The options are the venue's own, `entry_of(venue).options`. A TOML file
+names where its secrets are, it never holds them:
 
     [bitmart]
     base_url = "https://penstock.example"
@@ -22,18 +23,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from penstock.cli.terminal import Exit, Failure, usage
+from penstock.cli.terminal import Exit, Failure, masked, usage
 from penstock.client import (
+    VENUES,
     Client,
+    Credential,
     NoAnswer,
+    NotOffered,
     NotSent,
+    Option,
     OutcomeUnknown,
     PenstockClientError,
     VenueRefused,
-    connect,
+    connect_with,
+    entry_of,
 )
+from penstock.core.secret import Secret
 
-VENUES = ("bitmart",)
 CONFIG_BYTES_MAX = 1024 * 1024
 SECRET_BYTES_MAX = 4096
 
@@ -42,15 +48,14 @@ SECRET_BYTES_MAX = 4096
 class Access:
     """One venue account.
 
-    admin_token, confirmations: from a sandbox's own file only, else empty. confirmations: how many make a
-    payment final, by network. facts: what else a sandbox's file says of the venue.
+    credentials: by option name, secret ones as Secret. admin_token, confirmations: from a sandbox's own file
+    only, else empty. confirmations: how many make a payment final, by network. facts: what else a sandbox's
+    file says of the venue.
     """
 
     venue: str
     base_url: str
-    api_key: str
-    api_secret: str = field(repr=False)
-    memo: str = field(repr=False)
+    credentials: Mapping[str, Credential] = field(repr=False)
     admin_token: str = field(default="", repr=False)
     confirmations: Mapping[str, int] = field(default_factory=dict[str, int])
     facts: Mapping[str, object] = field(default_factory=dict[str, object], repr=False)
@@ -58,15 +63,17 @@ class Access:
     def open(self) -> Client:
         """Raises Failure for settings that no client takes."""
         try:
-            return connect(
-                "bitmart",
-                api_key=self.api_key,
-                api_secret=self.api_secret,
-                memo=self.memo,
-                base_url=self.base_url,
-            )
-        except ValueError as error:
-            usage(str(error), "correct the setting; `penstock withdraw --help` shows where it is read from")
+            return connect_with(self.venue, self.credentials, base_url=self.base_url)
+        except (ValueError, TypeError) as error:
+            then = "correct the setting; `penstock withdraw --help` shows where it is read from"
+            raise Failure(f"{self.venue}: {error}", then, code=Exit.USAGE) from None
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """Whose account it is, for people: the venue's first option and its value, masked."""
+        name = entry_of(self.venue).options[0].name
+        value = self.credentials.get(name, "")
+        return name, masked(value) if isinstance(value, str) else masked("")
 
 
 def add_connection_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,7 +84,8 @@ def add_connection_arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument(
         "--from-env",
         action="store_true",
-        help="take PENSTOCK_<VENUE>_API_KEY, _API_SECRET, _MEMO and _BASE_URL from the environment",
+        help="take PENSTOCK_<VENUE>_<OPTION> from the environment, such as PENSTOCK_BITMART_API_KEY; "
+        "docs/client.md lists every venue's options",
     )
     source.add_argument(
         "--config", type=Path, metavar="FILE", help="a TOML file with a [<venue>] table, or a sandbox.json"
@@ -95,20 +103,31 @@ def access_of(arguments: argparse.Namespace) -> Access:
     return usage("it is not said where the credentials are", "add --from-env, or --config FILE")
 
 
+def _readable(venue: str) -> dict[str, Option]:
+    """The options that a file or an environment can hold."""
+    return {option.name: option for option in entry_of(venue).options if not option.in_code_only}
+
+
 def _from_environment(venue: str, environment: Mapping[str, str]) -> Access:
     prefix = f"PENSTOCK_{venue.upper()}_"
+    options = _readable(venue)
     missing = [
-        prefix + name for name in ("API_KEY", "API_SECRET", "MEMO") if not environment.get(prefix + name)
+        f"{prefix}{name.upper()} ({option.help})"
+        for name, option in options.items()
+        if option.required and not environment.get(prefix + name.upper())
     ]
     if missing:
         usage(f"not set in the environment: {', '.join(missing)}", "export them, or use --config FILE")
-    return Access(
-        venue,
-        environment.get(prefix + "BASE_URL", ""),
-        environment[prefix + "API_KEY"],
-        environment[prefix + "API_SECRET"],
-        environment[prefix + "MEMO"],
-    )
+    credentials = {
+        name: _kept(option, environment[prefix + name.upper()])
+        for name, option in options.items()
+        if environment.get(prefix + name.upper())
+    }
+    return Access(venue, environment.get(prefix + "BASE_URL", ""), credentials)
+
+
+def _kept(option: Option, text: str) -> Credential:
+    return Secret(text.encode(errors="surrogatepass")) if option.secret else text
 
 
 def read_table(path: Path) -> dict[str, object]:
@@ -136,19 +155,34 @@ def access_in(venue: str, path: Path) -> Access:
     venues = table.get("venues")
     if isinstance(venues, dict):
         return _from_sandbox(venue, path, table, cast("dict[str, object]", venues))
+    options = _readable(venue)
     section = table.get(venue)
     if not isinstance(section, dict):
-        usage(f"{path} has no table [{venue}]", f"add [{venue}] with base_url, api_key, api_secret and memo")
+        usage(f"{path} has no table [{venue}]", f"add [{venue}] with base_url, {', '.join(options)}")
     settings = cast("dict[str, object]", section)
-    unknown = settings.keys() - {"base_url", "api_key", "api_secret", "memo"}
+    unknown = settings.keys() - {"base_url", *options}
     if unknown:
-        usage(f"{path} [{venue}] has unknown settings: {', '.join(sorted(unknown))}")
+        usage(
+            f"{path} [{venue}] has unknown settings: {', '.join(sorted(unknown))}",
+            f"there are: base_url, {', '.join(options)}",
+        )
+    missing = [
+        f"{name} ({option.help})"
+        for name, option in options.items()
+        if option.required and name not in settings
+    ]
+    if missing:
+        usage(f"{path} [{venue}] does not say {', '.join(missing)}")
     return Access(
         venue,
         _text(settings, "base_url", path, default=""),
-        _text(settings, "api_key", path),
-        _secret(settings, "api_secret", path),
-        _secret(settings, "memo", path),
+        {
+            name: _kept(
+                option, _secret(settings, name, path) if option.secret else _text(settings, name, path)
+            )
+            for name, option in options.items()
+            if name in settings
+        },
     )
 
 
@@ -162,9 +196,11 @@ def _from_sandbox(venue: str, path: Path, table: dict[str, object], venues: dict
     return Access(
         venue,
         _text(table, "base_url", path),
-        _text(settings, "api_key", path),
-        _text(settings, "api_secret", path),
-        _text(settings, "memo", path),
+        {
+            name: _kept(option, _text(settings, name, path))
+            for name, option in _readable(venue).items()
+            if option.required or name in settings
+        },
         str(token),
         _confirmations(table.get("assets")),
         settings,
@@ -217,29 +253,16 @@ def errors_told() -> Generator[None]:
     try:
         yield
     except OutcomeUnknown as error:
-        raise Failure(str(error), "penstock withdrawals list", code=Exit.UNKNOWN) from None
+        raise Failure(
+            str(error), f"penstock withdrawals list --venue {error.venue}", code=Exit.UNKNOWN
+        ) from None
     except VenueRefused as error:
-        raise Failure(str(error), _ADVICE.get(error.code, "")) from None
+        raise Failure(str(error), entry_of(error.venue).advice.get(error.code, "")) from None
     except (NotSent, NoAnswer) as error:
         raise Failure(str(error), "check the base URL and whether it is up, then try again") from None
+    except NotOffered as error:
+        raise Failure(str(error), code=Exit.USAGE) from None
     except PenstockClientError as error:
         raise Failure(str(error), "check that the base URL is the venue's, or a Penstock's") from None
     except ValueError as error:
         raise Failure(str(error), code=Exit.USAGE) from None
-
-
-_CHECK_KEY = "check the key, its secret and its memo"
-# BitMart's error table: the ones with an obvious next step.
-_ADVICE = {
-    "30002": _CHECK_KEY,
-    "30005": _CHECK_KEY,
-    "30007": "set this machine's clock",
-    "30010": "add this machine's address to the key's allow-list",
-    "30012": "use a key that may withdraw",
-    "30013": "wait some seconds, then try again",
-    "60002": "`penstock addresses` shows the names of currencies; or give --network",
-    "60007": "add the address to the account's address book; `penstock addresses` shows it",
-    "60008": "`penstock balance` shows what there is",
-    "60014": "give the memo that stands in the address book; `penstock addresses` shows it",
-    "60015": "verify the address in the account's address book first",
-}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx2
 import msgspec
@@ -39,6 +40,18 @@ class Told(msgspec.Struct, frozen=True):
     tx_hash: str = ""
     confirmations: int = 0
     confirmations_needed: int = 0
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """A withdrawal in the operator's list. number: the id that some venues show in place of withdrawal_id, or 0."""
+
+    withdrawal_id: str
+    venue: str
+    number: int
+
+
+class _Listing(msgspec.Struct, frozen=True):
+    withdrawals: list[Listed]
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -88,20 +101,43 @@ class AdminApi:
 
     def withdrawal(self, withdrawal_id: str) -> Inside:
         """Raises Failure when it is not there, or the API does not answer."""
+        found = self.find(withdrawal_id)
+        if found is None:
+            raise Failure(f"there is no withdrawal {withdrawal_id}", "penstock withdrawals list")
+        return found
+
+    def find(self, withdrawal_id: str) -> Inside | None:
+        """None when it is not there. Raises Failure when the API does not answer."""
         try:
-            reply = self.http.get(f"/admin/v1/withdrawals/{withdrawal_id}")
+            reply = self.http.get(f"/admin/v1/withdrawals/{quote(withdrawal_id, safe='')}")
         except httpx2.HTTPError as error:
             raise Failure(
                 f"the admin API does not answer: {type(error).__name__}", "check that the service is up"
             ) from None
         if reply.status_code == HTTPStatus.NOT_FOUND:
-            raise Failure(f"there is no withdrawal {withdrawal_id}", "penstock withdrawals list")
+            return None
         if reply.status_code != HTTPStatus.OK:
             raise Failure(f"the admin API answered HTTP {reply.status_code}", "check the admin token")
         try:
             return msgspec.json.decode(reply.content, type=Inside)
         except msgspec.MsgspecError as error:
             raise Failure(f"the admin API's answer cannot be read: {error}") from None
+
+    def ids_by_venue(self) -> dict[tuple[str, str], str]:
+        """(venue, the id that it shows) to our id, for the newest withdrawals. Raises Failure.
+
+        Where accounts of one venue have the same numbers, the newest is meant: for a sandbox with one account each.
+        """
+        try:
+            reply = self.http.get("/admin/v1/withdrawals")
+            listed = msgspec.json.decode(reply.content, type=_Listing).withdrawals
+        except (httpx2.HTTPError, msgspec.MsgspecError) as error:
+            raise Failure(f"the admin API does not list withdrawals: {type(error).__name__}") from None
+        found: dict[tuple[str, str], str] = {}
+        for withdrawal in listed:
+            shown = str(withdrawal.number) if withdrawal.number else withdrawal.withdrawal_id
+            found.setdefault((withdrawal.venue, shown), withdrawal.withdrawal_id)
+        return found
 
     def close(self) -> None:
         self.http.close()

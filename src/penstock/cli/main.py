@@ -19,6 +19,7 @@ _COMMANDS = {
     "withdrawals": ("withdrawals", "list withdrawals, or show the whole history of one"),
     "balance": ("holdings", "what the account holds"),
     "addresses": ("holdings", "the account's address book"),
+    "call": ("calling", "one of the calls that a venue alone offers"),
     "sandbox": ("operate", "run a Penstock with seeded accounts on simulated chains"),
     "serve": ("operate", "run a Penstock with the operator's settings"),
     "verify": ("operate", "recompute every invariant of a ledger"),

@@ -24,6 +24,9 @@ class Exit(IntEnum):
     """A withdrawal was sent and its outcome is not known."""
 
 
+MASKED_CHARACTERS_MIN = 8
+"""Of a shorter secret, the part that stays would be most of it."""
+
 EXIT_CODES = """exit codes:
   0  done
   1  refused or failed; nothing is under way
@@ -102,6 +105,11 @@ def facts(pairs: Mapping[str, Cell]) -> str:
     return "\n".join(
         f"  {name.ljust(width)}  {cell(value)}" for name, value in pairs.items() if value not in {None, ""}
     )
+
+
+def masked(secret: str) -> str:
+    """Enough to recognise it by, nothing to use it with."""
+    return secret[:4] + "***" if len(secret) >= MASKED_CHARACTERS_MIN else "***"
 
 
 def as_json(value: object) -> str:

@@ -11,17 +11,22 @@ from rich.table import Table
 
 from penstock.cli.inside import Change, Inside
 from penstock.cli.watching import FINAL
-from penstock.client import Status
+from penstock.client import Client, Status
 
 STATES = ("held", "planned", "signed", "sent", "mined", "confirmed")
 
 
 @dataclass(slots=True)
 class Followed:
-    """One withdrawal on the timeline. inside, status: as last seen; lines_told: what `news` has given out."""
+    """One withdrawal on the timeline. venue_id: the id that its venue gave. client: to ask that venue with.
+
+    inside, status: as last seen; lines_told: what `news` has given out.
+    """
 
     title: str
-    withdrawal_id: str
+    venue: str
+    venue_id: str
+    client: Client
     inside: Inside | None = None
     status: Status | None = None
     lines_told: list[str] = field(default_factory=list[str])
@@ -42,7 +47,9 @@ class Followed:
 
 def live_table(followed: Sequence[Followed], needed: Mapping[str, int]) -> Table:
     """needed: confirmations that make a payment final, by network."""
-    table = Table(title="withdrawals through the venue's API, as the ledger sees them", title_justify="left")
+    table = Table(
+        title="withdrawals through five venues' APIs, as one ledger sees them", title_justify="left"
+    )
     table.add_column("withdrawal", no_wrap=True)
     for state in STATES:
         table.add_column(state, justify="right")

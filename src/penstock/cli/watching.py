@@ -79,13 +79,28 @@ def seen_from_inside(inside: Inside, needed: Mapping[str, int]) -> Sight:
 def looker(
     client: Client, withdrawal_id: str, admin: AdminApi | None, needed: Mapping[str, int]
 ) -> Callable[[], Sight]:
-    """The best view there is of this withdrawal."""
-    if admin is not None:
-        return lambda: seen_from_inside(admin.withdrawal(withdrawal_id), needed)
-    return lambda: seen_from_outside(client.withdrawal(withdrawal_id))
+    """The best view there is of this withdrawal. A Penstock knows only ids that are its own, and some venues
+    give small numbers instead.
+    """
+
+    def look() -> Sight:
+        inside = admin.find(withdrawal_id) if admin else None
+        return (
+            seen_from_inside(inside, needed)
+            if inside
+            else seen_from_outside(client.withdrawal(withdrawal_id))
+        )
+
+    return look
 
 
-def watch(withdrawal_id: str, look: Callable[[], Sight], pause: Callable[[], None] | None = None) -> int:
+def watch(
+    withdrawal_id: str,
+    look: Callable[[], Sight],
+    pause: Callable[[], None] | None = None,
+    *,
+    venue: str = "bitmart",
+) -> int:
     """Look until it is final. Returns OK when it was paid, FAILED when it ended otherwise.
 
     Raises Failure with UNKNOWN when the watch ends before the withdrawal does: stopped by hand, after a
@@ -93,7 +108,7 @@ def watch(withdrawal_id: str, look: Callable[[], Sight], pause: Callable[[], Non
     """
     pause = pause or (lambda: time.sleep(LOOK_EVERY_S))
     follow = _bar if is_terminal() else _lines
-    again = f"penstock withdrawals show {withdrawal_id} --watch"
+    again = f"penstock withdrawals show {withdrawal_id} --venue {venue} --watch"
     try:
         last = follow(withdrawal_id, _patiently(look, pause))
     except KeyboardInterrupt:

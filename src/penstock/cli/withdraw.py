@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from decimal import Decimal, localcontext
 
 from penstock.cli.connection import Access, access_of, add_connection_arguments, errors_told
+from penstock.cli.dry_run import shown_request
 from penstock.cli.inside import AdminApi
-from penstock.cli.terminal import Exit, Failure, as_json, facts, usage
+from penstock.cli.terminal import Cell, Exit, Failure, as_json, facts, usage
 from penstock.cli.watching import looker, watch
 from penstock.client import (
     Client,
+    NotOffered,
     OutcomeUnknown,
     Payment,
     PenstockClientError,
-    Prepared,
     RecipientKind,
     Submitted,
     VenueRefused,
+    entry_of,
+    to_account,
+    to_address,
 )
 from penstock.client.values import amount_text, iso_time
 
@@ -33,7 +37,7 @@ def add_arguments(_command: str, parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="the venue's name (USDT-ERC20), or the coin (USDT) with --network",
     )
-    parser.add_argument("--amount", required=True, metavar="N", help="gross: the fee is taken from it")
+    parser.add_argument("--amount", required=True, metavar="N", help="how much, as 12.5")
     parser.add_argument("--network", metavar="NAME", help="such as ethereum, or the venue's word for it")
     to = parser.add_mutually_exclusive_group(required=True)
     to.add_argument("--address", metavar="A", help="where to, on the chain")
@@ -49,6 +53,21 @@ def add_arguments(_command: str, parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--wallet", default="", metavar="NAME", help="which own wallet pays (BitMart: SPOT, FUND)"
     )
+    parser.add_argument("--remark", default="", metavar="TEXT", help="kept with it, where the venue can")
+    parser.add_argument(
+        "--request-id",
+        default="",
+        metavar="ID",
+        help="your own id for it, where the venue takes one (default: a new one)",
+    )
+    parser.add_argument(
+        "--debit-currency", default="", metavar="NAME", help="pay from this currency, at the venue's rate"
+    )
+    parser.add_argument(
+        "--debited",
+        action="store_true",
+        help="with --debit-currency: --amount is what leaves the balance, not what is paid out",
+    )
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument(
         "--dry-run", action="store_true", help="print what would be sent, secrets masked, and send nothing"
@@ -62,79 +81,86 @@ def run(_command: str, arguments: argparse.Namespace) -> int:
         amount_text(arguments.amount)
     except ValueError as error:
         usage(str(error), "write it as 12.5: digits and one point")
-    if arguments.to_account and arguments.memo:
-        usage("--memo goes with --address only")
+    _refuse_contradictions(arguments)
     access = access_of(arguments)
     with access.open() as client, errors_told():
-        prepared = _prepare(client, arguments)
+        payment = _payment(arguments)
         if arguments.dry_run:
-            print(_shown_request(client, prepared, json=arguments.json))
+            first = client.first_request(payment)
+            print(shown_request(access, client.base_url, first, json=arguments.json))
             return Exit.OK
+        shown = client.prepare_payment(payment).payment
         # With --json only the result goes to standard output.
-        print(_shown_payment(client, access, prepared.payment), file=sys.stderr)
+        print(_shown_payment(client, access, arguments, shown), file=sys.stderr)
         if not arguments.yes:
             _ask()
-        sent = _send(client, prepared.payment)
+        sent = _send(client, replace(payment, request_id=shown.request_id))
         print(_shown_result(sent, json=arguments.json), flush=True)
         return _watch(client, access, sent) if arguments.watch else Exit.OK
 
 
-def _prepare(client: Client, arguments: argparse.Namespace) -> Prepared:
+def _refuse_contradictions(arguments: argparse.Namespace) -> None:
+    if arguments.to_account and (arguments.memo or arguments.debit_currency):
+        usage("--memo and --debit-currency go with --address only")
+    if arguments.debited and not arguments.debit_currency:
+        usage("--debited goes with --debit-currency only")
+
+
+def _payment(arguments: argparse.Namespace) -> Payment:
     if arguments.to_account:
-        return client.prepare_to_account(
+        return to_account(
             arguments.currency,
             arguments.amount,
             arguments.to_account,
-            kind=RecipientKind(arguments.account_kind),
-            area_code=arguments.area_code,
-            network=arguments.network,
-            wallet=arguments.wallet,
+            RecipientKind(arguments.account_kind),
+            arguments.area_code,
+            arguments.network,
+            arguments.wallet,
+            arguments.remark,
+            arguments.request_id,
         )
-    return client.prepare(
+    return to_address(
         arguments.currency,
         arguments.amount,
         arguments.address,
-        network=arguments.network,
-        memo=arguments.memo,
-        wallet=arguments.wallet,
+        arguments.network,
+        arguments.memo,
+        arguments.wallet,
+        arguments.remark,
+        arguments.request_id,
+        arguments.debit_currency,
+        debited=arguments.debited,
     )
 
 
 def _send(client: Client, payment: Payment) -> Submitted:
     """Signed anew: since it was shown, the person may have taken longer than the venue's window."""
     try:
-        if payment.recipient:
-            return client.withdraw_to_account(
-                payment.currency,
-                payment.amount,
-                payment.recipient,
-                kind=payment.recipient_kind,
-                area_code=payment.area_code,
-                wallet=payment.wallet,
-            )
-        return client.withdraw(
-            payment.currency, payment.amount, payment.address, memo=payment.memo, wallet=payment.wallet
-        )
+        return client.withdraw_payment(payment)
     except OutcomeUnknown as unknown:
         raise Failure(str(unknown), _look(client, unknown), code=Exit.UNKNOWN) from None
 
 
 def _look(client: Client, unknown: OutcomeUnknown) -> str:
-    """Ask the history once, and say what to do."""
+    """Ask the venue once, and say what to do."""
+    lost = entry_of(client.venue).when_lost.replace("{request_id}", unknown.payment.request_id)
     coin = unknown.payment.currency.partition("-")[0]
-    again = f"penstock withdrawals list --currency {coin}"
+    again = f"penstock withdrawals list --venue {client.venue} --currency {coin}"
+    if lost:
+        again = lost if unknown.prepared.asked_by_id else f"{again}; {lost}"
     try:
         resolution = client.resolve(unknown)
     except PenstockClientError as error:
-        return f"{again}   (the history could not be asked now: {error})"
+        return f"{again}   ({client.venue} could not be asked now: {error})"
     if resolution.candidates:
         ids = ", ".join(withdrawal.withdrawal_id for withdrawal in resolution.candidates)
-        return (
-            f"the history shows what may be this withdrawal: {ids}. `penstock withdrawals show ID` tells more"
-        )
+        show = f"`penstock withdrawals show ID --venue {client.venue}` tells more"
+        if unknown.prepared.asked_by_id and resolution.conclusive:
+            return f"{client.venue} knows the request id: the withdrawal was made, it is {ids}. {show}"
+        return f"the history shows what may be this withdrawal: {ids}. {show}"
     if resolution.conclusive:
-        return "the history does not show it and the venue can no longer take it: it was not made"
-    return f"the history does not show it yet; after {iso_time(unknown.window_ends_ms)}: {again}"
+        return f"{client.venue} does not show it and can no longer take it: it was not made"
+    return f"{client.venue} does not show it yet; after {iso_time(unknown.window_ends_ms)}: {again}"
 
 
 def _ask() -> None:
@@ -148,74 +174,61 @@ def _ask() -> None:
 def _watch(client: Client, access: Access, sent: Submitted) -> int:
     admin = AdminApi.at(access.base_url, access.admin_token) if access.admin_token else None
     try:
-        return watch(sent.withdrawal_id, looker(client, sent.withdrawal_id, admin, access.confirmations))
+        look = looker(client, sent.withdrawal_id, admin, access.confirmations)
+        return watch(sent.withdrawal_id, look, venue=sent.venue)
     finally:
         if admin:
             admin.close()
 
 
-def _shown_payment(client: Client, access: Access, payment: Payment) -> str:
-    try:
-        fee = client.fee(payment.currency).fee if payment.address else Decimal(0)
-        told_fee, arrives = f"{fee:f}", f"{_less(payment.amount, fee):f}"
-    except VenueRefused as error:
-        told_fee, arrives = f"not told: {error.message}", ""
+def _shown_payment(client: Client, access: Access, arguments: argparse.Namespace, payment: Payment) -> str:
+    identity, value = access.identity
+    amount = f"{payment.amount} {payment.debit_currency}, debited" if payment.debited else payment.amount
     return "will be sent, once:\n" + facts(
         {
             "venue": f"{client.venue} at {client.base_url}",
-            "key": masked(access.api_key),
+            identity.replace("_", " "): value,
             "currency": payment.currency,
-            "amount": payment.amount,
-            "fee": told_fee,
-            "arrives": arrives,
+            "network": payment.network,
+            "amount": amount,
+            **_cost(client, arguments, payment),
             "to address": payment.address,
             "memo": payment.memo,
             f"to {payment.recipient_kind.replace('_', ' ')}": payment.recipient,
             "from wallet": payment.wallet,
+            "remark": payment.remark,
+            "request id": payment.request_id,
         }
     )
 
 
-def _less(amount: str, fee: Decimal) -> Decimal:
+def _cost(client: Client, arguments: argparse.Namespace, payment: Payment) -> dict[str, Cell]:
+    """What the venue says before it is asked for the money; it may charge otherwise until then."""
+    if payment.debit_currency:
+        return {"paid from": f"{payment.debit_currency}, at the rate when the venue takes it"}
+    if payment.recipient:
+        return {}
+    try:
+        fee = client.fee(arguments.currency, network=arguments.network)
+    except VenueRefused as error:
+        return {"fee": f"not told: {error.message}"}
+    except NotOffered:
+        return {"fee": "not told by the venue before it is asked"}
     with localcontext(prec=120):
-        return Decimal(amount) - fee
+        amount = Decimal(payment.amount)
+        if fee.on_top:
+            return {"fee": fee.fee, "arrives": amount, "leaves the balance": amount + fee.fee}
+        return {"fee": fee.fee, "arrives": amount - fee.fee}
 
 
 def _shown_result(sent: Submitted, *, json: bool) -> str:
     if json:
         return as_json(
-            {"withdrawal_id": sent.withdrawal_id, "venue": sent.venue, "payment": asdict(sent.payment)}
-        )
-    return f"withdrawal {sent.withdrawal_id} accepted by {sent.venue}"
-
-
-def masked(secret: str) -> str:
-    """Enough to recognise it by, nothing to use it with."""
-    return secret[:4] + "***" if len(secret) >= 8 else "***"  # noqa: PLR2004  a short one would be shown whole
-
-
-def _shown_request(client: Client, prepared: Prepared, *, json: bool) -> str:
-    """The request as it would stand on the wire. Key and signature are masked: with them it could be sent."""
-    request = prepared.request
-    headers = {
-        name: masked(value) if name.lower() in {"x-bm-key", "x-bm-sign"} else value
-        for name, value in request.headers
-    }
-    if json:
-        return as_json(
             {
-                "method": request.method,
-                "url": client.base_url + request.target,
-                "headers": headers,
-                "signed_text": request.signed_text,
-                "body": request.body.decode(),
-                "body_hex": request.body.hex(),
+                "withdrawal_id": sent.withdrawal_id,
+                "venue": sent.venue,
+                "request_id": sent.request_id,
+                "payment": asdict(sent.payment),
             }
         )
-    shown_headers = "\n".join(f"{name}: {value}" for name, value in headers.items())
-    return (
-        f"{request.method} {client.base_url}{request.target}\n{shown_headers}\n\n{request.body.decode()}\n\n"
-        f"signed text (the memo is masked):\n{request.signed_text}\n\n"
-        f"body: {len(request.body)} bytes, {request.body.hex()}\n"
-        "dry run: nothing was sent"
-    )
+    return f"withdrawal {sent.withdrawal_id} accepted by {sent.venue}"

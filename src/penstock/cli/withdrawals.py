@@ -81,9 +81,10 @@ def _show(client: Client, access: Access, arguments: argparse.Namespace) -> int:
     try:
         code = Exit.OK
         if arguments.watch:
-            code = watch(arguments.id, looker(client, arguments.id, admin, access.confirmations))
+            look = looker(client, arguments.id, admin, access.confirmations)
+            code = watch(arguments.id, look, venue=client.venue)
             withdrawal = client.withdrawal(arguments.id)
-        inside = admin.withdrawal(arguments.id) if admin else None
+        inside = admin.find(arguments.id) if admin else None
     finally:
         if admin:
             admin.close()

@@ -1,4 +1,4 @@
-"""The Python client, sync and async over one core.
+"""The Python client for five venues, sync and async over one core.
 
     from penstock.client import connect
 
@@ -7,21 +7,25 @@
         print(venue.withdrawal(sent.withdrawal_id).status)
 
 A withdrawal is sent once and never repeated by the client. When its answer is lost, OutcomeUnknown is
-raised: ask `resolve` until it is conclusive.
+raised: ask `resolve` until it is conclusive. docs/client.md goes through it venue by venue.
 """
 
 from __future__ import annotations
 
-from penstock.client.client import AsyncClient, Client
-from penstock.client.connecting import connect, connect_async
+from penstock.client.async_client import AsyncClient
+from penstock.client.calls import to_account, to_address
+from penstock.client.client import Client
+from penstock.client.connecting import VENUES, connect, connect_async, connect_with, entry_of
 from penstock.client.errors import (
     BadReply,
     NoAnswer,
+    NotOffered,
     NotSent,
     OutcomeUnknown,
     PenstockClientError,
     VenueRefused,
 )
+from penstock.client.options import Credential, Option, VenueEntry
 from penstock.client.steps import SignedRequest
 from penstock.client.values import (
     Balance,
@@ -29,6 +33,7 @@ from penstock.client.values import (
     Currency,
     DepositAddress,
     Fee,
+    FirstRequest,
     Payment,
     Prepared,
     Resolution,
@@ -39,16 +44,21 @@ from penstock.client.values import (
 from penstock.core.commands import RecipientKind
 
 __all__ = [
+    "VENUES",
     "AsyncClient",
     "BadReply",
     "Balance",
     "BookAddress",
     "Client",
+    "Credential",
     "Currency",
     "DepositAddress",
     "Fee",
+    "FirstRequest",
     "NoAnswer",
+    "NotOffered",
     "NotSent",
+    "Option",
     "OutcomeUnknown",
     "Payment",
     "PenstockClientError",
@@ -58,8 +68,13 @@ __all__ = [
     "SignedRequest",
     "Status",
     "Submitted",
+    "VenueEntry",
     "VenueRefused",
     "Withdrawal",
     "connect",
     "connect_async",
+    "connect_with",
+    "entry_of",
+    "to_account",
+    "to_address",
 ]

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from http import HTTPStatus
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from penstock.client.asking import ask, repeat_once, send_once
 from penstock.client.bitmart_values import (
     NAME,
     Wire,
@@ -28,15 +28,13 @@ from penstock.client.bitmart_values import (
 )
 from penstock.client.errors import (
     BadReply,
-    NoAnswer,
     NotOffered,
-    NotSent,
     OutcomeUnknown,
     PenstockClientError,
     VenueRefused,
 )
 from penstock.client.options import Credential, Option, VenueEntry, secret_of, text_of
-from penstock.client.steps import Lost, Pause, Reply, Send, SignedRequest, Steps
+from penstock.client.steps import Reply, SignedRequest, Steps
 from penstock.client.values import (
     Balance,
     BookAddress,
@@ -48,7 +46,6 @@ from penstock.client.values import (
     Resolution,
     Submitted,
     Withdrawal,
-    iso_time,
 )
 from penstock.core.time import Clock
 from penstock.venues.bitmart import client_wire as wire
@@ -56,10 +53,6 @@ from penstock.venues.bitmart import client_wire as wire
 T = TypeVar("T")
 
 BASE_URL = "https://api-cloud.bitmart.com"
-
-READ_TRIES_MAX = 3
-READ_DELAYS_MS = (250, 1_000)
-RATE_LIMIT_PAUSE_MS_MAX = 5_000
 
 WINDOW_MS = 60_000
 """BitMart error table, 30007: a timestamp counts within a minute, either way."""
@@ -142,40 +135,15 @@ class BitmartVenue:
         return Prepared(payment, _signed(request, signed_text), now_ms, now_ms + WINDOW_MS)
 
     def submit(self, prepared: Prepared) -> Steps[Submitted]:
-        try:
-            answer = yield Send(prepared.request)
-        except BaseException as stopped:
-            # An interrupt or a cancellation: whoever sees it must learn that a withdrawal may be under way.
-            stopped.add_note(
-                str(OutcomeUnknown(NAME, prepared, reason="the wait for its answer was broken off"))
-            )
-            raise
-        match answer:
-            case Lost(sent=False, reason=reason):
-                raise NotSent(NAME, reason)
-            case Lost(reason=reason):
-                raise OutcomeUnknown(NAME, prepared, reason=f"no answer came back ({reason})")
-            case Reply():
-                withdrawal_id = _outcome(answer, prepared)
-            case None:
-                raise AssertionError("a driver answers every Send")
-        return Submitted(NAME, withdrawal_id, prepared.payment, prepared.signed_at_ms)
+        return send_once(NAME, prepared, _outcome)
 
     def repeat_identical(self, unknown: OutcomeUnknown) -> Steps[Submitted]:
-        prepared = unknown.prepared
         if self._at_the_venue:
             raise ValueError("BitMart itself promises nothing about repeats: use resolve(...)")
-        if self._clock.now_ms() >= prepared.window_ends_ms:
-            raise OutcomeUnknown(
-                NAME, prepared, reason=f"its time for a repeat ended at {iso_time(prepared.window_ends_ms)}"
-            )
-        try:
-            return (yield from self.submit(prepared))
-        except (NotSent, VenueRefused) as error:
-            # A repeat that was not sent, or was refused, says nothing about the first request: that may
-            # still arrive.
-            reason = f"a repeat of the same bytes did not settle it ({error})"
-        raise OutcomeUnknown(NAME, prepared, reason=reason)
+        prepared = unknown.prepared
+        return repeat_once(
+            NAME, prepared, self.submit, now_ms=self._clock.now_ms(), ends_ms=prepared.window_ends_ms
+        )
 
     def resolve(self, unknown: OutcomeUnknown) -> Steps[Resolution]:
         # The venue's clock is read before its history, so that nothing can arrive between "too late" and
@@ -239,31 +207,13 @@ class BitmartVenue:
     def _read(
         self, request: wire.OutgoingRequest, read: Callable[[int, bytes], Wire], convert: Callable[[Wire], T]
     ) -> Steps[T]:
-        """Ask, a few times if need be: reading changes nothing."""
-        problem: PenstockClientError | None = None
-        for attempt in range(READ_TRIES_MAX):
-            answer = yield Send(_signed(request))
-            pause_ms = READ_DELAYS_MS[min(attempt, len(READ_DELAYS_MS) - 1)]
-            match answer:
-                case Lost(sent=sent, reason=reason):
-                    problem = NoAnswer(NAME, reason) if sent else NotSent(NAME, reason)
-                case Reply():
-                    try:
-                        return convert(read(answer.status, answer.body))
-                    except wire.VenueError as error:
-                        problem = _refusal(error)
-                    except (ValueError, LookupError, RecursionError) as error:
-                        problem = BadReply(NAME, str(error), answer.status)
-                    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-                        pause_ms = _rate_limit_pause_ms(answer)
-                    elif answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
-                        break
-                case None:
-                    raise AssertionError("a driver answers every Send")
-            if attempt + 1 < READ_TRIES_MAX:
-                yield Pause(pause_ms)
-        assert problem is not None
-        raise problem
+        def converted(reply: Reply) -> T:
+            try:
+                return convert(read(reply.status, reply.body))
+            except wire.VenueError as error:
+                raise _refusal(error) from None
+
+        return ask(NAME, lambda: _signed(request), converted, _rate_limit_pause_ms)
 
 
 def _refuse_unknown(payment: Payment) -> None:
@@ -311,11 +261,10 @@ def _refusal(error: wire.VenueError) -> PenstockClientError:
     return VenueRefused(NAME, str(error.code), error.message, error.http_status, error.trace)
 
 
-def _rate_limit_pause_ms(reply: Reply) -> int:
+def _rate_limit_pause_ms(reply: Reply) -> int | None:
     """BitMart sends the window's length in seconds (spot docs, "Rate Limit")."""
     window_s = reply.headers.get("x-bm-ratelimit-reset", "")[:9]
-    asked_ms = int(window_s) * 1000 if window_s.isdecimal() else READ_DELAYS_MS[-1]
-    return min(asked_ms, RATE_LIMIT_PAUSE_MS_MAX)
+    return int(window_s) * 1000 if window_s.isdecimal() else None
 
 
 def _make(credentials: Mapping[str, Credential], base_url: str, clock: Clock) -> BitmartVenue:

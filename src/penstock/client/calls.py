@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 
-from penstock.client.errors import OutcomeUnknown
-from penstock.client.steps import Steps
+from penstock.client.errors import NotOffered, OutcomeUnknown
+from penstock.client.steps import Lost, Reply, Send, Steps
 from penstock.client.values import (
     Balance,
     BookAddress,
     Currency,
     DepositAddress,
     Fee,
+    FirstRequest,
     Payment,
     Prepared,
     Resolution,
@@ -24,6 +28,69 @@ from penstock.core.commands import RecipientKind
 
 HISTORY_LIMIT_MAX = 1000
 
+Amount = str | Decimal | int
+"""Text or Decimal, or a whole number; a float is a TypeError."""
+
+
+def to_address(
+    currency: str,
+    amount: Amount,
+    address: str,
+    network: str | None,
+    memo: str,
+    wallet: str,
+    remark: str,
+    request_id: str,
+    debit_currency: str,
+    *,
+    debited: bool,
+) -> Payment:
+    """What `withdraw` is asked for, its currency and network as the caller names them.
+
+    Raises TypeError or ValueError for what is wrong at any venue.
+    """
+    text = amount_text(amount)
+    _text_given(currency=currency, address=address)
+    return Payment(
+        currency,
+        text,
+        address=address,
+        memo=memo,
+        wallet=wallet,
+        remark=remark,
+        request_id=request_id,
+        network=network or "",
+        debit_currency=debit_currency,
+        debited=debited,
+    )
+
+
+def to_account(
+    currency: str,
+    amount: Amount,
+    recipient: str,
+    kind: RecipientKind,
+    area_code: str,
+    network: str | None,
+    wallet: str,
+    remark: str,
+    request_id: str,
+) -> Payment:
+    """What `withdraw_to_account` is asked for; as `to_address`."""
+    text = amount_text(amount)
+    _text_given(currency=currency, recipient=recipient)
+    return Payment(
+        currency,
+        text,
+        recipient=recipient,
+        recipient_kind=kind,
+        area_code=area_code,
+        wallet=wallet,
+        remark=remark,
+        request_id=request_id,
+        network=network or "",
+    )
+
 
 class Calls:
     """The calls of `client.Client` as steps. Arguments are checked before the first step."""
@@ -31,67 +98,46 @@ class Calls:
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
 
-    def prepare(
-        self,
-        currency: str,
-        amount: str | Decimal | int,
-        address: str,
-        network: str | None,
-        memo: str,
-        wallet: str,
-        remark: str,
-    ) -> Steps[Prepared]:
-        text = amount_text(amount)
-        _text_given(currency=currency, address=address)
-        name = yield from self._venue.currency_name(currency, network)
-        payment = Payment(name, text, address=address, memo=memo, wallet=wallet, remark=remark)
-        return (yield from self._venue.prepare(payment))
+    def prepare(self, payment: Payment) -> Steps[Prepared]:
+        return (yield from self._venue.prepare((yield from self._named(payment))))
 
-    def withdraw(
-        self,
-        currency: str,
-        amount: str | Decimal | int,
-        address: str,
-        network: str | None,
-        memo: str,
-        wallet: str,
-        remark: str,
-    ) -> Steps[Submitted]:
-        prepared = yield from self.prepare(currency, amount, address, network, memo, wallet, remark)
+    def withdraw(self, payment: Payment) -> Steps[Submitted]:
+        prepared = yield from self.prepare(payment)
         return (yield from self._venue.submit(prepared))
 
-    def prepare_to_account(
-        self,
-        currency: str,
-        amount: str | Decimal | int,
-        recipient: str,
-        kind: RecipientKind,
-        area_code: str,
-        network: str | None,
-        wallet: str,
-    ) -> Steps[Prepared]:
-        text = amount_text(amount)
-        _text_given(currency=currency, recipient=recipient)
-        name = yield from self._venue.currency_name(currency, network)
-        payment = Payment(
-            name, text, recipient=recipient, recipient_kind=kind, area_code=area_code, wallet=wallet
-        )
-        return (yield from self._venue.prepare(payment))
+    def first_request(self, payment: Payment) -> Steps[FirstRequest]:
+        steps = self._venue.prepare((yield from self._named(payment)))
+        answer: Reply | Lost | None = None
+        while True:
+            try:
+                step = steps.send(answer)
+            except StopIteration as stop:
+                prepared: Prepared = stop.value
+                return FirstRequest(prepared.request, is_whole=True)
+            if isinstance(step, Send) and step.request.method != "GET":
+                steps.close()
+                return FirstRequest(step.request, is_whole=False)
+            answer = yield step
 
-    def withdraw_to_account(
-        self,
-        currency: str,
-        amount: str | Decimal | int,
-        recipient: str,
-        kind: RecipientKind,
-        area_code: str,
-        network: str | None,
-        wallet: str,
-    ) -> Steps[Submitted]:
-        prepared = yield from self.prepare_to_account(
-            currency, amount, recipient, kind, area_code, network, wallet
-        )
-        return (yield from self._venue.submit(prepared))
+    def _named(self, payment: Payment) -> Steps[Payment]:
+        """The payment with its currency in the venue's own name. Raises ValueError for what no venue can do."""
+        _text_given(currency=payment.currency)
+        if bool(payment.address) == bool(payment.recipient):
+            raise ValueError("a payment goes to an address or to a recipient, to one of them")
+        if payment.debited and not payment.debit_currency:
+            raise ValueError("debited goes with a debit_currency")
+        amount = amount_text(payment.amount)
+        name = yield from self._venue.currency_name(payment.currency, payment.network or None)
+        return replace(payment, currency=name, amount=amount)
+
+    def extra_calls(self) -> dict[str, str]:
+        return {name: inspect.getdoc(call) or "" for name, call in self._venue.extra_calls.items()}
+
+    def call(self, name: str, arguments: Mapping[str, object]) -> Steps[object]:
+        offered = self._venue.extra_calls.get(name)
+        if offered is None:
+            raise NotOffered(self._venue.name, f"call {name[:64]!r}")
+        return offered(**arguments)
 
     def resolve(self, unknown: OutcomeUnknown) -> Steps[Resolution]:
         return self._venue.resolve(unknown)

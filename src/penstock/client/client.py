@@ -1,28 +1,27 @@
-"""The typed objects that callers hold: `Client` blocks, `AsyncClient` awaits. Every method names a call and
-runs it.
-
-What a call does stands in the venue's module; a test holds the two classes to the same methods and
-parameters.
+"""The typed object that callers hold, blocking. `async_client` has the awaiting one; a test holds the two to
+the same methods and parameters. Every method names a call and runs it; what a call does stands in the
+venue's module.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from decimal import Decimal
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
 import httpx2
 
-from penstock.client.calls import Calls
+from penstock.client.calls import Amount, Calls, to_account, to_address
 from penstock.client.errors import OutcomeUnknown
-from penstock.client.transport import AsyncDriver, SyncDriver
+from penstock.client.transport import SyncDriver
 from penstock.client.values import (
     Balance,
     BookAddress,
     Currency,
     DepositAddress,
     Fee,
+    FirstRequest,
+    Payment,
     Prepared,
     Resolution,
     Submitted,
@@ -32,16 +31,14 @@ from penstock.client.venue import Venue
 from penstock.core.commands import RecipientKind
 from penstock.core.time import Clock
 
-Amount = str | Decimal | int
-"""Text or Decimal, or a whole number; a float is a TypeError."""
-
 
 class Client:
     """A venue account, blocking. Safe to use from several threads. Close it, or use it in a `with`.
 
-    Every method may raise the errors of `client.errors`; only `withdraw`, `withdraw_to_account` and
-    `repeat_identical` may raise OutcomeUnknown, and then the withdrawal may have been made. currency: the
-    venue's name ("USDT-ERC20"), or the coin ("USDT") with network ("ethereum", or the venue's word).
+    Every method may raise the errors of `client.errors`; NotOffered where the venue has no such call. Only
+    `withdraw`, `withdraw_to_account`, `repeat_identical` and a venue's own calls may raise OutcomeUnknown, and
+    then the withdrawal may have been made. currency: the venue's name ("USDT-ERC20"), or the coin ("USDT")
+    with network ("ethereum", or the venue's word).
     """
 
     def __init__(
@@ -71,16 +68,32 @@ class Client:
         memo: str = "",
         wallet: str = "",
         remark: str = "",
+        request_id: str = "",
+        debit_currency: str = "",
+        debited: bool = False,
     ) -> Submitted:
         """Ask for a payment to an address, once. Returns when the venue has taken it, long before it is paid.
 
-        amount: gross; the venue takes its fee from it. memo: the tag some networks need. wallet: the
-        venue's word for which of the own wallets pays, "" leaves it to the venue. Each call is a new
-        withdrawal: BitMart knows no id of yours under which a second call would be the same one.
+        amount: whether the venue takes its fee from it or beside it, `fee` tells. memo: the tag some networks
+        need. wallet: the venue's word for which of the own wallets pays, "" leaves it to the venue.
+        request_id: your own id, where the venue takes one; "" lets the client make it, and the answer shows it.
+        debit_currency: pays from another currency at the venue's rate; debited: `amount` is then what leaves
+        the balance, and not what is paid out. What the venue does not know is NotOffered, never left out.
+        Each call without a request_id is a new withdrawal.
         """
-        return self._driver.run(
-            self._calls.withdraw(currency, amount, address, network, memo, wallet, remark)
+        payment = to_address(
+            currency,
+            amount,
+            address,
+            network,
+            memo,
+            wallet,
+            remark,
+            request_id,
+            debit_currency,
+            debited=debited,
         )
+        return self.withdraw_payment(payment)
 
     def withdraw_to_account(
         self,
@@ -92,15 +105,18 @@ class Client:
         area_code: str = "",
         network: str | None = None,
         wallet: str = "",
+        remark: str = "",
+        request_id: str = "",
     ) -> Submitted:
         """Ask for a payment to another account of the venue, once; no chain is involved. As `withdraw`
         otherwise.
 
         area_code: the country's digits, for a phone.
         """
-        return self._driver.run(
-            self._calls.withdraw_to_account(currency, amount, recipient, kind, area_code, network, wallet)
+        payment = to_account(
+            currency, amount, recipient, kind, area_code, network, wallet, remark, request_id
         )
+        return self.withdraw_payment(payment)
 
     def prepare(
         self,
@@ -112,9 +128,26 @@ class Client:
         memo: str = "",
         wallet: str = "",
         remark: str = "",
+        request_id: str = "",
+        debit_currency: str = "",
+        debited: bool = False,
     ) -> Prepared:
-        """What `withdraw` would send now, signed and not sent."""
-        return self._driver.run(self._calls.prepare(currency, amount, address, network, memo, wallet, remark))
+        """What `withdraw` would send in the end, signed and not sent. A venue that quotes first is asked for
+        the quote, which holds nothing.
+        """
+        payment = to_address(
+            currency,
+            amount,
+            address,
+            network,
+            memo,
+            wallet,
+            remark,
+            request_id,
+            debit_currency,
+            debited=debited,
+        )
+        return self.prepare_payment(payment)
 
     def prepare_to_account(
         self,
@@ -126,11 +159,26 @@ class Client:
         area_code: str = "",
         network: str | None = None,
         wallet: str = "",
+        remark: str = "",
+        request_id: str = "",
     ) -> Prepared:
-        """What `withdraw_to_account` would send now, signed and not sent."""
-        return self._driver.run(
-            self._calls.prepare_to_account(currency, amount, recipient, kind, area_code, network, wallet)
+        """What `withdraw_to_account` would send in the end, as `prepare`."""
+        payment = to_account(
+            currency, amount, recipient, kind, area_code, network, wallet, remark, request_id
         )
+        return self.prepare_payment(payment)
+
+    def withdraw_payment(self, payment: Payment) -> Submitted:
+        """As `withdraw` or `withdraw_to_account`: payment says it all, in the caller's names."""
+        return self._driver.run(self._calls.withdraw(payment))
+
+    def prepare_payment(self, payment: Payment) -> Prepared:
+        """What `withdraw_payment` would send in the end, as `prepare`."""
+        return self._driver.run(self._calls.prepare(payment))
+
+    def first_request(self, payment: Payment) -> FirstRequest:
+        """What a withdrawal would begin with now, signed and not sent, and nothing else sent but reads."""
+        return self._driver.run(self._calls.first_request(payment))
 
     def resolve(self, unknown: OutcomeUnknown) -> Resolution:
         """Look in the venue's history for a withdrawal whose answer was lost. Sends nothing but reads."""
@@ -158,15 +206,17 @@ class Client:
         from_ms: int | None = None,
         to_ms: int | None = None,
     ) -> tuple[Withdrawal, ...]:
-        """The newest withdrawals, newest first. BitMart: limit to 1000; without times, the last 90 days."""
+        """The newest withdrawals, newest first. limit: up to 1000, or fewer where the venue keeps to fewer.
+        from_ms, to_ms: None leaves the time to the venue.
+        """
         return self._driver.run(self._calls.withdrawals(currency, limit, from_ms, to_ms))
 
     def balances(self) -> tuple[Balance, ...]:
-        """Per wallet and currency. BitMart's account wallet is "fund" here, its spot wallet "spot"."""
+        """Per wallet, under the venue's name for it, and currency."""
         return self._driver.run(self._calls.balances())
 
     def fee(self, currency: str, *, network: str | None = None) -> Fee:
-        """What a withdrawal costs."""
+        """What a withdrawal costs, and whether from the amount or on top."""
         return self._driver.run(self._calls.fee(currency, network))
 
     def currencies(self) -> tuple[Currency, ...]:
@@ -181,6 +231,18 @@ class Client:
         """Where to send deposits."""
         return self._driver.run(self._calls.deposit_address(currency, network))
 
+    @property
+    def extra_calls(self) -> Mapping[str, str]:
+        """What this venue alone offers: names for `call`, each with what it does and takes."""
+        return self._calls.extra_calls()
+
+    def call(self, name: str, **arguments: object) -> object:
+        """Run one of `extra_calls`, under the venue's own name and with its own arguments and answer.
+
+        Raises NotOffered for another name, TypeError for arguments that the call does not take.
+        """
+        return self._driver.run(self._calls.call(name, arguments))
+
     def close(self) -> None:
         self._driver.close()
 
@@ -191,133 +253,3 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-class AsyncClient:
-    """As `Client`, on asyncio; the contracts stand there. A cancelled `withdraw` leaves its outcome unknown
-    too.
-    """
-
-    def __init__(
-        self,
-        venue: Venue,
-        base_url: str,
-        clock: Clock,
-        *,
-        transport: httpx2.AsyncBaseTransport | None = None,
-        pause: Callable[[int], Awaitable[None]] | None = None,
-    ) -> None:
-        self._calls = Calls(venue)
-        self._driver = AsyncDriver(base_url, clock, transport=transport, pause=pause)
-        self.venue = venue.name
-        self.base_url = base_url
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.venue!r}, base_url={self.base_url!r})"
-
-    async def withdraw(
-        self,
-        currency: str,
-        amount: Amount,
-        address: str,
-        *,
-        network: str | None = None,
-        memo: str = "",
-        wallet: str = "",
-        remark: str = "",
-    ) -> Submitted:
-        return await self._driver.run(
-            self._calls.withdraw(currency, amount, address, network, memo, wallet, remark)
-        )
-
-    async def withdraw_to_account(
-        self,
-        currency: str,
-        amount: Amount,
-        recipient: str,
-        *,
-        kind: RecipientKind = RecipientKind.ACCOUNT_NUMBER,
-        area_code: str = "",
-        network: str | None = None,
-        wallet: str = "",
-    ) -> Submitted:
-        return await self._driver.run(
-            self._calls.withdraw_to_account(currency, amount, recipient, kind, area_code, network, wallet)
-        )
-
-    async def prepare(
-        self,
-        currency: str,
-        amount: Amount,
-        address: str,
-        *,
-        network: str | None = None,
-        memo: str = "",
-        wallet: str = "",
-        remark: str = "",
-    ) -> Prepared:
-        return await self._driver.run(
-            self._calls.prepare(currency, amount, address, network, memo, wallet, remark)
-        )
-
-    async def prepare_to_account(
-        self,
-        currency: str,
-        amount: Amount,
-        recipient: str,
-        *,
-        kind: RecipientKind = RecipientKind.ACCOUNT_NUMBER,
-        area_code: str = "",
-        network: str | None = None,
-        wallet: str = "",
-    ) -> Prepared:
-        return await self._driver.run(
-            self._calls.prepare_to_account(currency, amount, recipient, kind, area_code, network, wallet)
-        )
-
-    async def resolve(self, unknown: OutcomeUnknown) -> Resolution:
-        return await self._driver.run(self._calls.resolve(unknown))
-
-    async def repeat_identical(self, unknown: OutcomeUnknown, *, against_penstock: bool) -> Submitted:
-        return await self._driver.run(
-            self._calls.repeat_identical(unknown, against_penstock=against_penstock)
-        )
-
-    async def withdrawal(self, withdrawal_id: str) -> Withdrawal:
-        return await self._driver.run(self._calls.withdrawal(withdrawal_id))
-
-    async def withdrawals(
-        self,
-        currency: str | None = None,
-        *,
-        limit: int = 100,
-        from_ms: int | None = None,
-        to_ms: int | None = None,
-    ) -> tuple[Withdrawal, ...]:
-        return await self._driver.run(self._calls.withdrawals(currency, limit, from_ms, to_ms))
-
-    async def balances(self) -> tuple[Balance, ...]:
-        return await self._driver.run(self._calls.balances())
-
-    async def fee(self, currency: str, *, network: str | None = None) -> Fee:
-        return await self._driver.run(self._calls.fee(currency, network))
-
-    async def currencies(self) -> tuple[Currency, ...]:
-        return await self._driver.run(self._calls.currencies())
-
-    async def addresses(self) -> tuple[BookAddress, ...]:
-        return await self._driver.run(self._calls.addresses())
-
-    async def deposit_address(self, currency: str, *, network: str | None = None) -> DepositAddress:
-        return await self._driver.run(self._calls.deposit_address(currency, network))
-
-    async def close(self) -> None:
-        await self._driver.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()

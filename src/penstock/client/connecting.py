@@ -1,86 +1,213 @@
-"""`connect`: from a venue's name and credentials to a client."""
+"""`connect`: from a venue's name and credentials to a client. A venue's module is loaded when it is first
+connected to.
+"""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Awaitable, Callable
-from typing import Literal
+from collections.abc import Awaitable, Callable, Mapping
+from importlib import import_module
+from typing import Literal, Unpack, cast, get_args, overload
 from urllib.parse import urlsplit
 
 import httpx2
 
-from penstock.client import bitmart
-from penstock.client.client import AsyncClient, Client
-from penstock.core.secret import Secret
+from penstock.client.async_client import AsyncClient
+from penstock.client.client import Client
+from penstock.client.credentials import (
+    AlphapoCredentials,
+    BitmartCredentials,
+    EdgexCredentials,
+    SunxCredentials,
+    ZoomexCredentials,
+    checked,
+    wrapped,
+)
+from penstock.client.options import Credential, VenueEntry
+from penstock.client.venue import Venue
 from penstock.core.time import Clock, SystemClock
-from penstock.venues.bitmart import client_wire
 
-VenueName = Literal["bitmart"]
+VenueName = Literal["bitmart", "sunx", "zoomex", "alphapo", "edgex"]
+VENUES: tuple[VenueName, ...] = get_args(VenueName)
 
 
+def entry_of(venue: str) -> VenueEntry:
+    """What the client knows of a venue. Loads its module `penstock.client.<venue>` and what that needs.
+
+    Raises ValueError for a venue without a client.
+    """
+    if venue not in VENUES:
+        raise ValueError(f"no client for venue {venue[:64]!r}; there are: {', '.join(VENUES)}")
+    return cast("VenueEntry", import_module(f"penstock.client.{venue}").ENTRY)
+
+
+@overload
 def connect(
-    venue: VenueName,
+    venue: Literal["bitmart"],
     *,
-    api_key: str,
-    api_secret: str | Secret,
-    memo: str = "",
     base_url: str = "",
     allow_plain_http: bool = False,
     clock: Clock | None = None,
     transport: httpx2.BaseTransport | None = None,
     pause: Callable[[int], None] | None = None,
+    **credentials: Unpack[BitmartCredentials],
+) -> Client: ...
+@overload
+def connect(
+    venue: Literal["sunx"],
+    *,
+    base_url: str = "",
+    allow_plain_http: bool = False,
+    clock: Clock | None = None,
+    transport: httpx2.BaseTransport | None = None,
+    pause: Callable[[int], None] | None = None,
+    **credentials: Unpack[SunxCredentials],
+) -> Client: ...
+@overload
+def connect(
+    venue: Literal["zoomex"],
+    *,
+    base_url: str = "",
+    allow_plain_http: bool = False,
+    clock: Clock | None = None,
+    transport: httpx2.BaseTransport | None = None,
+    pause: Callable[[int], None] | None = None,
+    **credentials: Unpack[ZoomexCredentials],
+) -> Client: ...
+@overload
+def connect(
+    venue: Literal["alphapo"],
+    *,
+    base_url: str = "",
+    allow_plain_http: bool = False,
+    clock: Clock | None = None,
+    transport: httpx2.BaseTransport | None = None,
+    pause: Callable[[int], None] | None = None,
+    **credentials: Unpack[AlphapoCredentials],
+) -> Client: ...
+@overload
+def connect(
+    venue: Literal["edgex"],
+    *,
+    base_url: str = "",
+    allow_plain_http: bool = False,
+    clock: Clock | None = None,
+    transport: httpx2.BaseTransport | None = None,
+    pause: Callable[[int], None] | None = None,
+    **credentials: Unpack[EdgexCredentials],
+) -> Client: ...
+def connect(
+    venue: str,
+    *,
+    base_url: str = "",
+    allow_plain_http: bool = False,
+    clock: Clock | None = None,
+    transport: httpx2.BaseTransport | None = None,
+    pause: Callable[[int], None] | None = None,
+    **credentials: object,
 ) -> Client:
     """A blocking client. Opens no connection yet.
 
-    memo: BitMart's third credential. base_url: "" is the venue itself; a Penstock's is given by its operator.
-    allow_plain_http: http is taken for this machine only, unless this is set: on the way, anyone could send a
-    signed request once more. clock, transport, pause: stand-ins for tests.
-    Raises ValueError for an unknown venue, an empty credential or an unusable URL.
+    credentials: the venue's own, as text or Secret; `entry_of(venue).options` lists them with their meaning.
+    base_url: "" is the venue itself; a Penstock's is given by its operator. allow_plain_http: http is taken for
+    this machine only, unless this is set: on the way, anyone could send a signed request once more. clock,
+    transport, pause: stand-ins for tests.
+    Raises ValueError for an unknown venue, for an unknown, missing or unusable credential (by name, never by
+    value) and for an unusable URL.
     """
-    secret = Secret.of(api_secret) if isinstance(api_secret, str) else api_secret
-    del api_secret  # a traceback that shows local variables must not show this one
+    # Before anything that can fail: a traceback that shows local variables must not show these.
+    held = wrapped(credentials)
     clock = clock or SystemClock()
-    url = _checked_url(base_url or bitmart.BASE_URL, allow_plain_http=allow_plain_http)
-    return Client(
-        _venue(venue, api_key, secret, memo, url, clock), url, clock, transport=transport, pause=pause
-    )
+    made, url = _venue(venue, base_url, clock, held, allow_plain_http=allow_plain_http)
+    return Client(made, url, clock, transport=transport, pause=pause)
 
 
+def connect_with(venue: str, credentials: Mapping[str, Credential], *, base_url: str = "") -> Client:
+    """As `connect`, for a venue whose name and credentials are known only when the program runs."""
+    held: dict[str, object] = dict(credentials)
+    clock = SystemClock()
+    made, url = _venue(venue, base_url, clock, wrapped(held), allow_plain_http=False)
+    return Client(made, url, clock)
+
+
+@overload
 def connect_async(
-    venue: VenueName,
+    venue: Literal["bitmart"],
     *,
-    api_key: str,
-    api_secret: str | Secret,
-    memo: str = "",
     base_url: str = "",
     allow_plain_http: bool = False,
     clock: Clock | None = None,
     transport: httpx2.AsyncBaseTransport | None = None,
     pause: Callable[[int], Awaitable[None]] | None = None,
+    **credentials: Unpack[BitmartCredentials],
+) -> AsyncClient: ...
+@overload
+def connect_async(
+    venue: Literal["sunx"],
+    *,
+    base_url: str = "",
+    allow_plain_http: bool = False,
+    clock: Clock | None = None,
+    transport: httpx2.AsyncBaseTransport | None = None,
+    pause: Callable[[int], Awaitable[None]] | None = None,
+    **credentials: Unpack[SunxCredentials],
+) -> AsyncClient: ...
+@overload
+def connect_async(
+    venue: Literal["zoomex"],
+    *,
+    base_url: str = "",
+    allow_plain_http: bool = False,
+    clock: Clock | None = None,
+    transport: httpx2.AsyncBaseTransport | None = None,
+    pause: Callable[[int], Awaitable[None]] | None = None,
+    **credentials: Unpack[ZoomexCredentials],
+) -> AsyncClient: ...
+@overload
+def connect_async(
+    venue: Literal["alphapo"],
+    *,
+    base_url: str = "",
+    allow_plain_http: bool = False,
+    clock: Clock | None = None,
+    transport: httpx2.AsyncBaseTransport | None = None,
+    pause: Callable[[int], Awaitable[None]] | None = None,
+    **credentials: Unpack[AlphapoCredentials],
+) -> AsyncClient: ...
+@overload
+def connect_async(
+    venue: Literal["edgex"],
+    *,
+    base_url: str = "",
+    allow_plain_http: bool = False,
+    clock: Clock | None = None,
+    transport: httpx2.AsyncBaseTransport | None = None,
+    pause: Callable[[int], Awaitable[None]] | None = None,
+    **credentials: Unpack[EdgexCredentials],
+) -> AsyncClient: ...
+def connect_async(
+    venue: str,
+    *,
+    base_url: str = "",
+    allow_plain_http: bool = False,
+    clock: Clock | None = None,
+    transport: httpx2.AsyncBaseTransport | None = None,
+    pause: Callable[[int], Awaitable[None]] | None = None,
+    **credentials: object,
 ) -> AsyncClient:
     """As `connect`, for asyncio."""
-    secret = Secret.of(api_secret) if isinstance(api_secret, str) else api_secret
-    del api_secret
+    held = wrapped(credentials)
     clock = clock or SystemClock()
-    url = _checked_url(base_url or bitmart.BASE_URL, allow_plain_http=allow_plain_http)
-    return AsyncClient(
-        _venue(venue, api_key, secret, memo, url, clock), url, clock, transport=transport, pause=pause
-    )
+    made, url = _venue(venue, base_url, clock, held, allow_plain_http=allow_plain_http)
+    return AsyncClient(made, url, clock, transport=transport, pause=pause)
 
 
 def _venue(
-    venue: str, api_key: str, secret: Secret, memo: str, url: str, clock: Clock
-) -> bitmart.BitmartVenue:
-    if venue != bitmart.NAME:
-        raise ValueError(f"no client for venue {venue!r}; there is: {bitmart.NAME}")
-    if not api_key or secret.matches(b""):
-        raise ValueError("api_key and api_secret must not be empty")
-    if not (api_key.isascii() and api_key.isprintable()):
-        raise ValueError("api_key holds characters that no HTTP header can carry")
-    at_the_venue = (urlsplit(url).hostname or "").endswith(".bitmart.com")
-    return bitmart.BitmartVenue(
-        client_wire.Credentials(api_key, secret, memo), clock, at_the_venue=at_the_venue
-    )
+    venue: str, base_url: str, clock: Clock, held: dict[str, object], *, allow_plain_http: bool
+) -> tuple[Venue, str]:
+    entry = entry_of(venue)
+    url = _checked_url(base_url or entry.base_url, allow_plain_http=allow_plain_http)
+    return entry.make(checked(entry, held), url, clock), url
 
 
 def _checked_url(url: str, *, allow_plain_http: bool) -> str:

@@ -36,9 +36,12 @@ class VenueEntry:
 
     make: (credentials by option name, base_url, clock) to the venue; raises ValueError for what cannot be used.
     An option that was not given is missing from the mapping; a secret one is a Secret or a callable.
-    advice: the venue's error code to what a person can do about it, half a line, in lower case; for the ones
-    with an obvious next step only. afterwards: what a withdrawal takes after the request that a dry run shows,
-    "" for nothing. when_lost: what a person can do here after a lost answer, beside looking at the history.
+
+    For people at the command line, "" where there is nothing to say: advice: the venue's error code to what can
+    be done about it, half a line, in lower case; for the ones with an obvious next step only. afterwards: what
+    follows the first request where the venue quotes first. when_lost: what can be done here after a lost answer,
+    beside looking at the history, or in place of it where the venue is asked by id; "{request_id}" stands for
+    the id.
     """
 
     name: str

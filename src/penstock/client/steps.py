@@ -14,20 +14,23 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class SignedRequest:
     """One request, ready to be sent, byte for byte.
 
     target: path and query as they go on the request line. signed_text: what the signature covers, "" when
-    the request carries none. Headers, body and signed text stay out of the repr: whoever sees them may
-    replay the request.
+    the request carries none.
     """
 
     method: str
     target: str
-    headers: tuple[tuple[str, str], ...] = field(repr=False)
-    body: bytes = field(repr=False)
-    signed_text: str = field(default="", repr=False)
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    signed_text: str = ""
+
+    def __repr__(self) -> str:
+        # Query, headers, body and signed text stay out: whoever sees them may replay the request.
+        return f"SignedRequest({self.method!r}, {self.target.partition('?')[0]!r})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,17 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True)
+class FirstRequest:
+    """The request that a withdrawal begins with, signed and not sent.
+
+    is_whole: it is all there is to send; otherwise the venue answers it with what is signed and sent next.
+    """
+
+    request: SignedRequest
+    is_whole: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Submitted:
     """The venue took the withdrawal. sent_at_ms: the request's own time."""
 

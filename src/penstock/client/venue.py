@@ -39,7 +39,11 @@ class Venue(Protocol):
         """The venue's own name for a coin on a network. network None: `currency` is that name already."""
         ...
 
-    def prepare(self, payment: Payment) -> Steps[Prepared]: ...
+    def prepare(self, payment: Payment) -> Steps[Prepared]:
+        """payment: its currency as `currency_name` gave it. What else it needs to know it reads by GET. A request
+        of another kind is the first part of the withdrawal, such as a quote, and holds nothing yet.
+        """
+        ...
 
     def submit(self, prepared: Prepared) -> Steps[Submitted]:
         """Send it once, whatever happens."""

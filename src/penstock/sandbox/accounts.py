@@ -6,9 +6,17 @@ from penstock.core.catalogue import Catalogue
 from penstock.sandbox.destinations import DESTINATIONS
 from penstock.sandbox.seed import RECIPIENT, SandboxSecrets
 from penstock.venues.bitmart.sandbox import sandbox_account as bitmart
+from penstock.venues.edgex.sandbox import sandbox_account as edgex
 from penstock.venues.sandbox_account import MakeSandboxAccount, SandboxAccount
+from penstock.venues.sunx.sandbox import sandbox_account as sunx
+from penstock.venues.zoomex.sandbox import sandbox_account as zoomex
 
-MAKERS: dict[str, MakeSandboxAccount] = {"bitmart": bitmart}
+MAKERS: dict[str, MakeSandboxAccount] = {
+    "bitmart": bitmart,
+    "sunx": sunx,
+    "zoomex": zoomex,
+    "edgex": edgex,
+}
 
 
 def sandbox_accounts(drawn: SandboxSecrets, catalogue: Catalogue) -> dict[str, SandboxAccount]:

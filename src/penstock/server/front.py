@@ -7,6 +7,7 @@ reaches the store's process only over its link. Started by the service, which ha
 from __future__ import annotations
 
 import asyncio
+import hmac
 import os
 import socket
 import sys
@@ -78,8 +79,10 @@ def run(config: FrontConfig) -> None:
     reader = SqliteReader(Path(config.database), rules, clock)
     store = RemoteStore(reader)
     world = World(catalogue, addresses.check, new_trace, clock.now_ms, TableRates(catalogue, settings.rates.table))
-    gate = Gate(venues(world), store, clock, settings.failed_auth_per_minute)
     token = settings.admin_token.read()
+    # Of the one secret that every process of a service has; a cursor proves itself with it, nothing else does.
+    cursor_key = hmac.digest(token.reveal(), b"penstock: cursors of pages", "sha256")
+    gate = Gate(venues(world, cursor_key), store, clock, settings.failed_auth_per_minute)
     admin = admin_app(store, catalogue, rules.policy, token, addresses.check, clock)
 
     def refusal_body(status: int, target: bytes, _reason: str) -> tuple[bytes, bytes]:

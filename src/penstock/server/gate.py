@@ -37,6 +37,8 @@ VERIFYING_MAX = 512
 """Requests that may wait for a verifier; a further one is told at once to come again later."""
 ABUSE_FACTOR = 20
 """A caller refused this many times a window's limit, in one window, is told in the venue's harsher words."""
+PREFIX_SEGMENTS_MAX = 8
+"""By this much of an unknown path is told whose it may have been; its sender chose how many segments it has."""
 CLAIMED_CHARACTERS_MAX = 128
 """Of a key id that failed authentication, this much is counted by; the sender chose how long it is."""
 
@@ -95,7 +97,7 @@ class Gate:
         self._verifying = 0
         self._routes: dict[bytes, dict[str, Served]] = {}
         self._by_prefix: dict[bytes, Venue] = {}
-        self._buckets: dict[str, Counting] = {}
+        self._buckets: dict[tuple[str, str], Counting] = {}
         self._fallback: Venue | None = None
         for venue in venues:
             self._add(venue)
@@ -113,22 +115,22 @@ class Gate:
             path = route.path.encode()
             methods = self._routes.setdefault(path, {})
             assert route.method not in methods, f"{route.method} {route.path} is served twice"
-            shared = [self._counting(limit) for limit in route.shared]
+            shared = [self._counting(venue, limit) for limit in route.shared]
             methods[route.method] = Served(
                 venue,
                 route,
-                self._counting(route.limit),
+                self._counting(venue, route.limit),
                 tuple(counting for counting in shared if counting.limit.scope is Scope.IP),
                 tuple(counting for counting in shared if counting.limit.scope is not Scope.IP),
             )
             for prefix in _prefixes(path):
                 self._by_prefix.setdefault(prefix, venue)
 
-    def _counting(self, limit: Limit) -> Counting:
+    def _counting(self, venue: Venue, limit: Limit) -> Counting:
         limiter = WindowLimiter(limit.count, limit.window_s, ban_s=limit.ban_s)
         if not limit.bucket:
             return Counting(limit, limiter)
-        known = self._buckets.setdefault(limit.bucket, Counting(limit, limiter))
+        known = self._buckets.setdefault((venue.name, limit.bucket), Counting(limit, limiter))
         assert known.limit == limit, f"the bucket {limit.bucket} has two limits"
         return known
 
@@ -143,6 +145,7 @@ class Gate:
 
     def close(self) -> None:
         self._readers.shutdown(wait=True)
+        self._verifiers.shutdown(wait=True, cancel_futures=True)
 
     async def __call__(self, scope: Scope_, receive: Receive, send: Send) -> None:
         message = await receive()
@@ -189,6 +192,8 @@ class Gate:
         source = client_scope(request.client_ip)
         usage = Usage(0, route.limit)
         reply = _over(served, served.before, source, None, now_ms)
+        if reply is None and route.offloaded and self._verifying >= VERIFYING_MAX:
+            reply = venue.unavailable(route)
         if reply is None:
             who, asked = await self._understood(served, request)
             if isinstance(who, Reply):
@@ -238,8 +243,6 @@ class Gate:
         self, venue: Venue, route: Route, request: Request
     ) -> tuple[KeyView | Reply | None, Ask | Reply | None]:
         """Authenticate and read beside the event loop: for signatures that cost more than a request should."""
-        if self._verifying >= VERIFYING_MAX:
-            return None, venue.unavailable(route)
         # The directory of keys belongs to this thread, so the one key that can be asked for is looked up here.
         claimed = venue.claimed_key(request)
         known = None if claimed is None else self._keys.look_up(claimed)
@@ -311,6 +314,9 @@ class Gate:
         key = None
         if isinstance(command, Withdraw | Transfer | Exchange) and command.repeatable:
             key = request_key(command)
+            if key in self._repeats:
+                # Reached by way of another question, while the same request was on its own way here.
+                return _answered(await self._repeats.outcome(key))
             self._repeats.begin(key)
         outcome: Outcome = InDoubt("the first of these requests was given up")
         try:
@@ -348,6 +354,13 @@ def _read(venue: Venue, request: Request, route: Route, who: KeyView | None) -> 
         return _failed(venue, route, error)
 
 
+def _answered(outcome: Outcome) -> Accepted:
+    """Raises what the outcome is where it is no answer."""
+    if isinstance(outcome, Accepted):
+        return outcome
+    raise outcome
+
+
 def _failed(venue: Venue, route: Route, error: Exception) -> Reply:
     """What is neither a refusal nor known to have done nothing is in doubt."""
     match error:
@@ -367,7 +380,7 @@ def _counted(scope: Scope, who: KeyView | None, source: str) -> str:
 
 def _prefixes(path: bytes) -> list[bytes]:
     """The path's first segments, ever more of them: b"/a/b" gives b"/a" and b"/a/b"."""
-    parts = path.split(b"/")
+    parts = path.split(b"/")[: PREFIX_SEGMENTS_MAX + 1]
     return [b"/".join(parts[:count]) for count in range(2, len(parts) + 1)]
 
 

@@ -1,14 +1,20 @@
-"""The venues that are served. A new one is registered here, in the client's list and nowhere else."""
+"""The venues that are served. A new one is registered here, in `sandbox/accounts.py`, and in `client/connecting.py`."""
 
 from __future__ import annotations
 
 from penstock.venues.bitmart import Bitmart
+from penstock.venues.edgex import Edgex
+from penstock.venues.sunx import Sunx
 from penstock.venues.venue import Venue, World, WriteCallback
+from penstock.venues.zoomex import Zoomex
 
 
-def venues(world: World) -> list[Venue]:
-    """Every venue served, made with what it may know of the world."""
-    return [Bitmart(world)]
+def venues(world: World, cursor_key: bytes) -> list[Venue]:
+    """Every venue served, made with what it may know of the world.
+
+    cursor_key: what proves that a page's cursor was ours; the same in every process of a service.
+    """
+    return [Bitmart(world), Sunx(world), Zoomex(world), Edgex(world, cursor_key=cursor_key)]
 
 
 CALLBACKS: dict[str, WriteCallback] = {}

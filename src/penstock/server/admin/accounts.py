@@ -1,8 +1,9 @@
-"""The operator's acts on one account: its keys, its address book, its money."""
+"""The operator's acts on one account: its keys, its address book, its money, where its callbacks go."""
 
 from __future__ import annotations
 
 import ipaddress
+import re
 import secrets
 
 from msgspec import UNSET
@@ -16,20 +17,37 @@ from penstock.core.acts import (
     FreezeAccount,
     FreezeKey,
     RemoveBookEntry,
+    SetCallback,
     SetDepositAddress,
 )
+from penstock.core.commands import RecipientKind
 from penstock.core.ids import AccountId
 from penstock.core.refusals import RefusalCode, Refused
 from penstock.core.time import UnixMs
-from penstock.engine.rows import AccountRow, ApiKeyRow, BookRow, DepositAddressRow, DepositRow
-from penstock.server.admin import schema, shown
+from penstock.engine.rows import AccountRow, ApiKeyRow, BookRow, CallbackRow, DepositAddressRow, DepositRow
+from penstock.server.admin import replies, schema, shown
 from penstock.server.admin.bodies import read_id
 from penstock.server.admin.endpoints import Call, Desk, acting
 from penstock.server.admin.errors import missing, unacceptable
+from penstock.server.admin.reading import found_callback
+from penstock.webhooks.addresses import TargetRefused, is_allowed, judge
+from penstock.webhooks.target import read_target
 
 KEY_ID_BYTES = 16
 SECRET_BYTES = 32
 PASSPHRASE_BYTES = 8
+
+_RECIPIENTS = {
+    RecipientKind.ACCOUNT_NUMBER: re.compile(schema.ACCOUNT_NUMBER),
+    RecipientKind.EMAIL: re.compile(schema.EMAIL),
+    RecipientKind.PHONE: re.compile(schema.PHONE),
+}
+assert _RECIPIENTS.keys() == set(RecipientKind)
+_INNER = tuple(
+    ipaddress.ip_network(text)
+    for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "fc00::/7", "::1/128")
+)
+"""Private and loopback addresses: callbacks may go there without encryption, if the operator's settings allow it."""
 
 
 async def create_account(desk: Desk, call: Call, body: schema.NewAccount) -> replies.Account:
@@ -128,11 +146,14 @@ def _destination(desk: Desk, body: schema.NewAddress) -> tuple[str, str, str]:
         AddressKind.STANDARD: (True, True),
         AddressKind.UNIVERSAL: (False, True),
         AddressKind.EVM: (False, False),
+        AddressKind.RECIPIENT: (False, False),
     }[body.kind]
     for name, value, wanted in zip(("asset", "network"), (body.asset, body.network), wants, strict=True):
         if (value is not UNSET) is not wanted:
             word = "needs" if wanted else "takes no"
             raise unacceptable(name, f'An entry of kind "{body.kind}" {word} {name}.')
+    if body.kind is AddressKind.RECIPIENT:
+        return "", "", _recipient(body)
     if body.network is UNSET:
         network = next((one for one in desk.catalogue.networks.values() if one.family == "evm"), None)
     else:
@@ -148,6 +169,16 @@ def _destination(desk: Desk, body: schema.NewAddress) -> tuple[str, str, str]:
     )
 
 
+def _recipient(body: schema.NewAddress) -> str:
+    """The text by which a transfer names another account. Whether there is one is found out at each transfer."""
+    kinds = ", ".join(RecipientKind)
+    if body.memo not in set(RecipientKind):
+        raise unacceptable("memo", f"Say what the address is, one of: {kinds}.")
+    if _RECIPIENTS[RecipientKind(body.memo)].fullmatch(body.address) is None:
+        raise unacceptable("address", f"This is not written like the {body.memo} of an account.")
+    return body.address
+
+
 async def remove_address(desk: Desk, call: Call, _body: schema.NoFields) -> replies.BookEntry:
     """Take an entry out of the book. Repeating it changes nothing more."""
     command = RemoveBookEntry(call.actor, call.account_id, call.id("entry_id"))
@@ -156,14 +187,14 @@ async def remove_address(desk: Desk, call: Call, _body: schema.NoFields) -> repl
 
 async def credit_deposit(desk: Desk, call: Call, body: schema.NewDeposit) -> replies.Deposit:
     """Credit what arrived. The same reference is credited once, however often it is sent."""
-    desk.catalogue.listing(body.asset, body.network)
+    network = _arrival(desk, body)
     wallet = desk.policy.deposit_wallet if body.wallet is UNSET else body.wallet
     command = CreditDeposit(
         actor=call.actor,
         account_id=call.account_id,
         wallet=wallet,
         asset=body.asset,
-        network=body.network,
+        network=network,
         amount=desk.units(body.amount, body.asset),
         reference=body.reference,
         address=body.address,
@@ -176,6 +207,15 @@ async def credit_deposit(desk: Desk, call: Call, body: schema.NewDeposit) -> rep
     return shown.deposit(desk, row)
 
 
+def _arrival(desk: Desk, body: schema.NewDeposit) -> str:
+    """The network it came over, "" for an asset that none lists."""
+    if body.network is not UNSET:
+        return desk.catalogue.listing(body.asset, body.network).network
+    if any(asset == body.asset for asset, _ in desk.catalogue.listings):
+        raise unacceptable("network", "This asset arrives on a network; name it.")
+    return ""
+
+
 async def set_deposit_address(
     desk: Desk, call: Call, body: schema.NewDepositAddress
 ) -> replies.DepositAddress:
@@ -184,6 +224,39 @@ async def set_deposit_address(
     command = SetDepositAddress(call.actor, call.account_id, network.code, address, body.memo)
     row = await desk.act(command, DepositAddressRow)
     return replies.DepositAddress(str(row.account_id), row.network, row.address, row.memo)
+
+
+async def set_callback(desk: Desk, call: Call, body: schema.NewCallback) -> replies.Callback:
+    _check_callback_url(body.url)
+    command = SetCallback(call.actor, call.account_id, call.path["venue"], body.url, body.key_id)
+    return shown.callback(await desk.act(command, CallbackRow))
+
+
+def _check_callback_url(text: str) -> None:
+    """Raises NotDone. Which addresses are called in the end is checked at each call, by the operator's settings."""
+    try:
+        target = read_target(text)
+    except TargetRefused as refused:
+        raise unacceptable("url", f"This cannot be called: {refused}.") from None
+    if not target.encrypted and not _is_inner(target.host):
+        message = "Use https; http only with a private or loopback address in place of a name."
+        raise unacceptable("url", message)
+
+
+def _is_inner(host: str) -> bool:
+    try:
+        return is_allowed(judge(host, _INNER), _INNER)
+    except TargetRefused:
+        return False
+
+
+async def stop_callback(desk: Desk, call: Call, _body: schema.NoFields) -> replies.Callback:
+    """Let callbacks go nowhere. Repeating it changes nothing more."""
+    account_id, venue = call.account_id, call.path["venue"]
+    row = await desk.read(lambda reader: found_callback(reader, account_id, venue))
+    if row.url:
+        row = await desk.act(SetCallback(call.actor, account_id, venue, "", row.key_id), CallbackRow)
+    return shown.callback(row)
 
 
 _ONE = "/accounts/{account_id}"
@@ -237,5 +310,21 @@ ENDPOINTS = (
         set_deposit_address,
         schema.NewDepositAddress,
         replies.DepositAddress,
+    ),
+    acting(
+        "PUT",
+        f"{_ONE}/callbacks/{{venue}}",
+        "Say where a venue's callbacks about the account's withdrawals go",
+        set_callback,
+        schema.NewCallback,
+        replies.Callback,
+    ),
+    acting(
+        "DELETE",
+        f"{_ONE}/callbacks/{{venue}}",
+        "Send a venue's callbacks nowhere any more",
+        stop_callback,
+        schema.NoFields,
+        replies.Callback,
     ),
 )

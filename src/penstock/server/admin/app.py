@@ -19,7 +19,7 @@ from penstock.core.catalogue import Catalogue
 from penstock.core.secret import Secret
 from penstock.core.time import Clock
 from penstock.engine.rules import Policy
-from penstock.server.admin import accounts, reading, sending
+from penstock.server.admin import accounts, reading, sending, withdrawals
 from penstock.server.admin.bodies import BODY_BYTES_MAX
 from penstock.server.admin.endpoints import Call, CheckAddress, Desk, Endpoint
 from penstock.server.admin.errors import HEADERS, ErrorReply, NotDone, Problem, missing, problem_of
@@ -31,7 +31,12 @@ ADMIN_PATH = "/admin/v1"
 TOKEN_BYTES_MIN = 16
 FAILURES_PER_MINUTE = 10
 DEFAULT_ACTOR = "admin"
-ENDPOINTS: tuple[Endpoint, ...] = (*accounts.ENDPOINTS, *sending.ENDPOINTS, *reading.ENDPOINTS)
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *accounts.ENDPOINTS,
+    *sending.ENDPOINTS,
+    *reading.ENDPOINTS,
+    *withdrawals.ENDPOINTS,
+)
 
 _ACTOR = re.compile(r"[!-~](?:[ -~]{0,62}[!-~])?")
 _JSON = re.compile(r'application/json(?:\s*;\s*charset="?utf-8"?)?', re.ASCII | re.IGNORECASE)

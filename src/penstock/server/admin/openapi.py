@@ -32,6 +32,7 @@ _ERRORS = {
 _PATH_SCHEMAS: dict[str, JsonObject] = {
     "key_id": {"type": "string", "pattern": "^[A-Za-z0-9._-]{4,64}$"},
     "network": {"type": "string", "pattern": "^[a-z0-9_-]{1,32}$"},
+    "venue": {"type": "string", "pattern": "^[a-z][a-z0-9]{0,31}$"},
 }
 _ID_SCHEMA: JsonObject = {"type": "string", "pattern": "^(0|[1-9][0-9]{0,18})$"}
 _ACTOR: JsonObject = {
@@ -102,9 +103,12 @@ def _query_parameters(query: type[schema.Body]) -> list[JsonObject]:
 
 def _components(endpoints: Sequence[Endpoint]) -> dict[str, object]:
     named = {one for endpoint in endpoints for one in (endpoint.body, endpoint.reply) if one is not None}
-    types = sorted((*named, ErrorReply), key=lambda one: one.__name__)
+    queries = {endpoint.query for endpoint in endpoints}
+    types = sorted((*named, *queries, ErrorReply), key=lambda one: one.__name__)
     _, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
-    return dict(components)
+    # A query is written out where it belongs; what stays of it here is what it refers to.
+    written_out = {query.__name__ for query in queries}
+    return {name: described for name, described in components.items() if name not in written_out}
 
 
 def _content(struct: type[msgspec.Struct] | None) -> JsonObject:

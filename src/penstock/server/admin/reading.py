@@ -1,17 +1,17 @@
-"""What the operator can look at: accounts, switches, lanes, withdrawals with their whole story, the audit."""
+"""What the operator can look at beside withdrawals: accounts and what is theirs, switches, lanes, the audit."""
 
 from __future__ import annotations
 
 import msgspec
 from msgspec import UNSET
 
-from penstock.core.ids import AccountId, WithdrawalId
+from penstock.core.ids import AccountId
 from penstock.core.queries import Balances, BookEntries
 from penstock.core.refusals import RefusalCode, Refused
-from penstock.core.views import AttemptView, BalanceView, BookEntryView, HistoryView, WithdrawalView
+from penstock.core.views import BalanceView, BookEntryView
 from penstock.engine.lanes import SENDING
-from penstock.engine.rows import AccountRow, AuditRow, ControlRow, LaneRow
-from penstock.server.admin import schema, shown
+from penstock.engine.rows import AccountRow, AuditRow, CallbackRow, ControlRow, LaneRow
+from penstock.server.admin import replies, schema, shown
 from penstock.server.admin.bodies import read_id
 from penstock.server.admin.endpoints import Call, Desk, asking
 from penstock.server.admin.errors import missing
@@ -71,27 +71,18 @@ async def list_lanes(desk: Desk, _call: Call, _query: schema.NoQuery) -> replies
     return replies.LaneBoard([shown.lane(row) for row in rows])
 
 
-async def list_withdrawals(desk: Desk, _call: Call, query: schema.WithdrawalList) -> replies.Withdrawals:
-    account_id = None if query.account_id is UNSET else AccountId(read_id(query.account_id, "account_id"))
-    views = await desk.read(lambda reader: reader.withdrawals(account_id, query.limit))
-    return replies.Withdrawals([shown.withdrawal(desk, view) for view in views])
-
-
-async def show_withdrawal(desk: Desk, call: Call, _query: schema.NoQuery) -> replies.WithdrawalStory:
-    withdrawal_id = WithdrawalId(call.id("withdrawal_id"))
-
-    def ask(reader: Reader) -> tuple[WithdrawalView | None, list[HistoryView], list[AttemptView]]:
-        found = reader.withdrawal(withdrawal_id)
-        return found, reader.history(withdrawal_id), reader.attempts(withdrawal_id)
-
-    found, history, attempts = await desk.read(ask)
+def found_callback(reader: Reader, account_id: AccountId, venue: str) -> CallbackRow:
+    """Raises Refused for an unknown account, NotDone(404) where no callback was ever set."""
+    _account(reader, account_id)
+    found = reader.callback(account_id, venue)
     if found is None:
-        raise missing("withdrawal", RefusalCode.WITHDRAWAL_UNKNOWN.value)
-    return replies.WithdrawalStory(
-        shown.withdrawal(desk, found),
-        [shown.change(view) for view in history],
-        [shown.attempt(view) for view in attempts],
-    )
+        raise missing("callback")
+    return found
+
+
+async def show_callback(desk: Desk, call: Call, _query: schema.NoQuery) -> replies.Callback:
+    account_id, venue = call.account_id, call.path["venue"]
+    return shown.callback(await desk.read(lambda reader: found_callback(reader, account_id, venue)))
 
 
 async def list_acts(desk: Desk, _call: Call, query: schema.AuditList) -> replies.AuditLog:
@@ -118,18 +109,11 @@ ENDPOINTS = (
     asking("/controls", "List the switches", list_controls, schema.NoQuery, replies.ControlBoard),
     asking("/lanes", "List the senders of every network", list_lanes, schema.NoQuery, replies.LaneBoard),
     asking(
-        "/withdrawals",
-        "List withdrawals, newest first",
-        list_withdrawals,
-        schema.WithdrawalList,
-        replies.Withdrawals,
-    ),
-    asking(
-        "/withdrawals/{withdrawal_id}",
-        "Show a withdrawal with its whole story",
-        show_withdrawal,
+        f"{_ACCOUNT}/callbacks/{{venue}}",
+        "Show where a venue's callbacks go",
+        show_callback,
         schema.NoQuery,
-        replies.WithdrawalStory,
+        replies.Callback,
     ),
     asking("/audit", "List the operators' acts, newest first", list_acts, schema.AuditList, replies.AuditLog),
     asking("/openapi.json", "This document", show_document, schema.NoQuery, None),

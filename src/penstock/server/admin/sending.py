@@ -5,7 +5,7 @@ from __future__ import annotations
 from penstock.core.acts import RecordOpening, ReleaseQuarantine, SetControl
 from penstock.engine.lanes import SENDING
 from penstock.engine.rows import ControlRow, DepositRow, LaneRow
-from penstock.server.admin import schema, shown
+from penstock.server.admin import replies, schema, shown
 from penstock.server.admin.endpoints import Call, Desk, acting
 
 

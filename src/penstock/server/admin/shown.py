@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from penstock.core.amounts import format_units
 from penstock.core.views import AttemptView, BalanceView, BookEntryView, HistoryView, WithdrawalView
-from penstock.engine.rows import AccountRow, ApiKeyRow, AuditRow, BookRow, ControlRow, DepositRow, LaneRow
-from penstock.server.admin import schema
+from penstock.engine.rows import (
+    AccountRow,
+    ApiKeyRow,
+    AuditRow,
+    BookRow,
+    CallbackRow,
+    ControlRow,
+    DepositRow,
+    LaneRow,
+    OutboxRow,
+)
+from penstock.server.admin import replies
 from penstock.server.admin.endpoints import Desk
+
+RATE_DECIMALS = 30
 
 
 def account(row: AccountRow) -> replies.Account:
@@ -63,6 +76,10 @@ def deposit(desk: Desk, row: DepositRow) -> replies.Deposit:
     )
 
 
+def callback(row: CallbackRow) -> replies.Callback:
+    return replies.Callback(str(row.account_id), row.venue, row.url, row.key_id)
+
+
 def balance(desk: Desk, view: BalanceView) -> replies.Balance:
     return replies.Balance(
         wallet=view.wallet,
@@ -91,19 +108,27 @@ def lane(row: LaneRow) -> replies.Lane:
 def withdrawal(desk: Desk, view: WithdrawalView) -> replies.Withdrawal:
     network = desk.catalogue.networks.get(view.network)
     on_chain = network is not None and not view.recipient
+    rate = view.rate
     return replies.Withdrawal(
         withdrawal_id=str(view.withdrawal_id),
         account_id=str(view.account_id),
         venue=view.venue,
+        number=view.number,
+        request_id=view.request_id,
         asset=view.asset,
+        debit_asset=view.debit_asset,
         network=view.network,
         wallet=view.wallet,
-        amount=desk.text(view.amount, view.asset),
-        fee=desk.text(view.fee, view.asset),
+        amount=desk.text(view.amount, view.debit_asset),
+        fee=desk.text(view.fee, view.debit_asset),
         net=desk.text(view.net, view.asset),
+        rate="" if rate is None else format_units(rate.price(RATE_DECIMALS), RATE_DECIMALS),
+        rate_origin="" if rate is None else rate.origin,
+        rate_at_ms=None if rate is None else rate.at_ms,
         address=view.address,
         memo=view.memo,
         recipient=view.recipient,
+        remark=view.remark,
         state=view.state.value,
         reason=view.reason,
         tx_hash=view.tx_hash,
@@ -116,6 +141,17 @@ def withdrawal(desk: Desk, view: WithdrawalView) -> replies.Withdrawal:
 
 def change(view: HistoryView) -> replies.Change:
     return replies.Change(view.sequence, view.state_before, view.state_after, view.detail, view.at_ms)
+
+
+def event(row: OutboxRow) -> replies.Event:
+    return replies.Event(
+        sequence=row.sequence,
+        state=row.state.value,
+        at_ms=row.at_ms,
+        due_ms=row.due_ms,
+        tries=row.tries,
+        delivered_ms=row.delivered_ms,
+    )
 
 
 def attempt(view: AttemptView) -> replies.Attempt:

@@ -1,0 +1,289 @@
+"""Zoomex's calls that only look, as steps, and how a reading call is repeated. Withdrawing is in `zoomex.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import NoReturn, TypeVar
+
+from penstock.client.errors import BadReply, NoAnswer, NotOffered, NotSent, PenstockClientError, VenueRefused
+from penstock.client.steps import Lost, Pause, Reply, Send, SignedRequest, Steps
+from penstock.client.values import Balance, BookAddress, Currency, DepositAddress, Fee, Withdrawal
+from penstock.client.zoomex_values import (
+    NAME,
+    coin_and_chain,
+    to_balances,
+    to_currencies,
+    to_deposit_address,
+    to_fee,
+    to_withdrawal,
+)
+from penstock.core.time import DAY_MS, Clock
+from penstock.venues.zoomex import client_wire as wire
+
+T = TypeVar("T")
+Wire = TypeVar("Wire")
+
+READ_TRIES_MAX = 3
+READ_DELAYS_MS = (250, 1_000)
+RATE_LIMIT_PAUSE_MS_MAX = 5_000
+TOO_MANY_VISITS = 10006
+
+SECOND_MS = 1_000
+PIECE_MS = 29 * DAY_MS
+"""What is asked for at once. The venue allows 30 days; the last one is for a clock of its own."""
+PIECES_MAX = 26
+PAGES_MAX = 40
+
+
+class _QuerySigned(SignedRequest):
+    """A request whose signature may stand in its target, which therefore stays out of the repr."""
+
+    def __repr__(self) -> str:
+        return f"SignedRequest(method={self.method!r}, target={self.target.partition('?')[0]!r})"
+
+
+class ZoomexReader:
+    """What can be seen with one API key."""
+
+    def __init__(self, credentials: wire.Credentials, clock: Clock) -> None:
+        self._credentials = credentials
+        self._clock = clock
+
+    @property
+    def extra_calls(self) -> Mapping[str, Callable[..., Steps[object]]]:
+        return {
+            "wallet_balance": self.wallet_balance,
+            "market_time": self.market_time,
+            "query_asset_info": self.query_asset_info,
+            "query_info": self.query_info,
+            "deposit_query_address": self.deposit_query_address,
+            "deposit_query_record": self.deposit_query_record,
+        }
+
+    def withdrawal(self, withdrawal_id: str) -> Steps[Withdrawal]:
+        if not (withdrawal_id.isascii() and withdrawal_id.isdecimal()):
+            raise ValueError(f"a withdrawal of {NAME} goes by its number, not {withdrawal_id[:64]!r}")
+        page = yield from self._read(
+            lambda now_ms: wire.query_record(self._credentials, now_ms, withdraw_id=withdrawal_id),
+            wire.read_records,
+            lambda page: [to_withdrawal(row) for row in page.rows if row.withdraw_id == withdrawal_id],
+        )
+        if not page:
+            raise VenueRefused(NAME, "", f"no withdrawal {withdrawal_id} in the records", HTTPStatus.OK)
+        return page[0]
+
+    def withdrawals(
+        self, currency: str | None, limit: int, from_ms: int | None, to_ms: int | None
+    ) -> Steps[tuple[Withdrawal, ...]]:
+        """Without times the last 30 days; a longer time is asked for in pieces, PIECES_MAX of them at the most."""
+        coin, chain = coin_and_chain(currency or "")
+        if from_ms is None and to_ms is None:
+            newest, _ = yield from self.records(coin, chain, wire.ANY_TYPE, limit, None, None)
+            return newest
+        last_ms = self._clock.now_ms() if to_ms is None else to_ms
+        first_ms = last_ms - PIECE_MS if from_ms is None else from_ms
+        if last_ms - first_ms > PIECES_MAX * PIECE_MS:
+            days = PIECES_MAX * PIECE_MS // DAY_MS
+            raise ValueError(f"{NAME} tells of 30 days at a time: ask for {days} days at the most")
+        found: list[Withdrawal] = []
+        end_ms = to_ms
+        while True:
+            start_ms = max(first_ms, last_ms - PIECE_MS)
+            rest = limit - len(found)
+            piece, _ = yield from self.records(coin, chain, wire.ANY_TYPE, rest, start_ms, end_ms)
+            found += piece
+            if len(found) >= limit or start_ms <= first_ms:
+                return tuple(found)
+            end_ms = last_ms = start_ms - SECOND_MS
+
+    def records(
+        self, coin: str, chain: str, withdraw_type: int, limit: int, from_ms: int | None, to_ms: int | None
+    ) -> Steps[tuple[tuple[Withdrawal, ...], bool]]:
+        """The newest `limit`, page by page; and whether these are all. chain: "" for any; the venue has no such filter.
+
+        from_ms, to_ms: rounded down to seconds, both included.
+        """
+        found: list[Withdrawal] = []
+        cursor = ""
+        for _ in range(PAGES_MAX):
+            rows, cursor = yield from self._page(coin, withdraw_type, from_ms, to_ms, cursor)
+            found += [row for row in rows if chain in {"", coin_and_chain(row.currency)[1]}]
+            if not cursor or not rows or len(found) >= limit:
+                break
+        return tuple(found[:limit]), not cursor and len(found) <= limit
+
+    def _page(
+        self, coin: str, withdraw_type: int, from_ms: int | None, to_ms: int | None, cursor: str
+    ) -> Steps[tuple[list[Withdrawal], str]]:
+        return self._read(
+            lambda now_ms: wire.query_record(
+                self._credentials,
+                now_ms,
+                withdraw_type=withdraw_type,
+                coin=coin,
+                from_s=None if from_ms is None else from_ms // SECOND_MS,
+                to_s=None if to_ms is None else to_ms // SECOND_MS,
+                cursor=cursor,
+            ),
+            wire.read_records,
+            lambda page: ([to_withdrawal(row) for row in page.rows], page.cursor),
+        )
+
+    def balances(self) -> Steps[tuple[Balance, ...]]:
+        fund = yield from self.query_asset_info(account_type="FUND")
+        spot = yield from self.query_asset_info(account_type="SPOT")
+        return (*to_balances("fund", fund), *to_balances("spot", spot))
+
+    def fee(self, currency: str) -> Steps[Fee]:
+        coins = yield from self.query_info(coin=coin_and_chain(currency)[0])
+        try:
+            return to_fee(currency, coins)
+        except LookupError as error:
+            raise ValueError(str(error)) from None
+
+    def currencies(self) -> Steps[tuple[Currency, ...]]:
+        return self._read(
+            lambda now_ms: wire.query_info(self._credentials, now_ms), wire.read_coins, to_currencies
+        )
+
+    def addresses(self) -> Steps[tuple[BookAddress, ...]]:
+        _not_offered("address book")
+
+    def deposit_address(self, currency: str) -> Steps[DepositAddress]:
+        coin, chain = coin_and_chain(currency)
+        targets = yield from self.deposit_query_address(coin=coin, chain=chain)
+        if not targets:
+            raise VenueRefused(NAME, "", f"no deposit address for {currency[:64]}", HTTPStatus.OK)
+        first, *more = targets
+        if more:
+            chains = ", ".join(target.chain for target in targets)
+            raise ValueError(f"name a network for {coin[:64]}; {NAME} has: {chains}")
+        return to_deposit_address(first)
+
+    # ---- under the venue's own names ---------------------------------------------------------------------------
+
+    def wallet_balance(
+        self, *, account_type: str = "UNIFIED", coin: str = ""
+    ) -> Steps[tuple[wire.AccountBalance, ...]]:
+        """The trading account UNIFIED or CONTRACT. coin: several with commas, "" for all that hold something."""
+        return self._read(
+            lambda now_ms: wire.wallet_balance(
+                self._credentials, now_ms, account_type=account_type, coin=coin
+            ),
+            wire.read_wallet_balance,
+            _as_it_is,
+        )
+
+    def market_time(self) -> Steps[int]:
+        """The venue's clock, in Unix milliseconds."""
+        return self._read(lambda _now_ms: wire.market_time(), wire.read_market_time, _as_it_is)
+
+    def query_asset_info(self, *, account_type: str = "FUND", coin: str = "") -> Steps[wire.Wallet]:
+        """The wallet FUND or SPOT, and whether the account is banned."""
+        return self._read(
+            lambda now_ms: wire.query_asset_info(
+                self._credentials, now_ms, account_type=account_type, coin=coin
+            ),
+            wire.read_asset_info,
+            _as_it_is,
+        )
+
+    def query_info(self, *, coin: str = "") -> Steps[tuple[wire.Coin, ...]]:
+        """Coins with their chains, minimums and fees. coin: "" for all of them."""
+        return self._read(
+            lambda now_ms: wire.query_info(self._credentials, now_ms, coin=coin), wire.read_coins, _as_it_is
+        )
+
+    def deposit_query_address(self, *, coin: str, chain: str = "") -> Steps[tuple[wire.DepositTarget, ...]]:
+        """Where deposits go. chain: "" for every one; the venue makes addresses where there are none."""
+        return self._read(
+            lambda now_ms: wire.deposit_query_address(self._credentials, now_ms, coin=coin, chain=chain),
+            wire.read_deposit_addresses,
+            _as_it_is,
+        )
+
+    def deposit_query_record(
+        self,
+        *,
+        deposit_type: int = wire.ANY_TYPE,
+        coin: str = "",
+        chain: str = "",
+        tx_id: str = "",
+        from_s: int | None = None,
+        to_s: int | None = None,
+        cursor: str = "",
+    ) -> Steps[wire.DepositRecords]:
+        """A page of deposits, newest first. deposit_type: 0 on a chain, 1 from other accounts, 2 all. Times in s."""
+        return self._read(
+            lambda now_ms: wire.deposit_query_record(
+                self._credentials,
+                now_ms,
+                deposit_type=deposit_type,
+                coin=coin,
+                chain=chain,
+                tx_id=tx_id,
+                from_s=from_s,
+                to_s=to_s,
+                cursor=cursor,
+            ),
+            wire.read_deposit_records,
+            _as_it_is,
+        )
+
+    def _read(
+        self,
+        make: Callable[[int], wire.OutgoingRequest],
+        read: Callable[[int, bytes], Wire],
+        convert: Callable[[Wire], T],
+    ) -> Steps[T]:
+        """Ask, a few times if need be, signed anew each time: reading changes nothing."""
+        problem: PenstockClientError | None = None
+        for attempt in range(READ_TRIES_MAX):
+            answer = yield Send(signed(make(self._clock.now_ms())))
+            pause_ms = READ_DELAYS_MS[min(attempt, len(READ_DELAYS_MS) - 1)]
+            match answer:
+                case Lost(sent=sent, reason=reason):
+                    problem = NoAnswer(NAME, reason) if sent else NotSent(NAME, reason)
+                case Reply():
+                    code = 0
+                    try:
+                        return convert(read(answer.status, answer.body))
+                    except wire.VenueError as error:
+                        problem, code = refusal(error), error.code
+                    except (ValueError, LookupError, RecursionError) as error:
+                        problem = BadReply(NAME, str(error), answer.status)
+                    if code == TOO_MANY_VISITS:
+                        pause_ms = self._rate_limit_pause_ms(answer)
+                    elif answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                        break
+                case None:
+                    raise AssertionError("a driver answers every Send")
+            if attempt + 1 < READ_TRIES_MAX:
+                yield Pause(pause_ms)
+        assert problem is not None
+        raise problem
+
+    def _rate_limit_pause_ms(self, reply: Reply) -> int:
+        """The header says when to come back (Zoomex docs, "Rate Limit"), by the venue's clock."""
+        resets_at = reply.headers.get("x-bapi-limit-reset-timestamp", "")[:15]
+        asked_ms = int(resets_at) - self._clock.now_ms() if resets_at.isdecimal() else READ_DELAYS_MS[-1]
+        return min(max(asked_ms, READ_DELAYS_MS[0]), RATE_LIMIT_PAUSE_MS_MAX)
+
+
+def _as_it_is(value: T) -> T:
+    return value
+
+
+def signed(request: wire.OutgoingRequest) -> SignedRequest:
+    return _QuerySigned(request.method, request.target, request.headers, request.body, request.signed_text)
+
+
+def _not_offered(what: str) -> NoReturn:
+    raise NotOffered(NAME, what)
+
+
+def refusal(error: wire.VenueError) -> PenstockClientError:
+    if error.code == 0:
+        return BadReply(NAME, error.message, error.http_status)
+    return VenueRefused(NAME, str(error.code), error.message, error.http_status)

@@ -1,0 +1,750 @@
+"""The client of Zoomex against the dialect, blocking and awaiting; a withdrawal is sent once, whatever becomes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import pickle
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import httpx2
+import msgspec
+import pytest
+
+from penstock.client import (
+    BadReply,
+    NoAnswer,
+    NotOffered,
+    NotSent,
+    OutcomeUnknown,
+    RecipientKind,
+    Status,
+    VenueRefused,
+)
+from penstock.client.async_client import AsyncClient
+from penstock.client.client import Client
+from penstock.client.zoomex import ENTRY, ZoomexVenue
+from penstock.client.zoomex_reading import PIECE_MS
+from penstock.core.secret import Secret
+from penstock.core.states import State
+from penstock.core.time import DAY_MS, ManualClock, UnixMs
+from penstock.venues.zoomex import client_wire as wire
+from penstock.venues.zoomex.replies import STATUSES
+from tests.client.fake_zoomex import FIRST_ID, FakeZoomex
+from tests.venues.zoomex.world import (
+    ASSETS,
+    COINS,
+    CREATE,
+    EVM_ADDRESS,
+    INNER,
+    KEY,
+    MARKET_TIME,
+    NOW_MS,
+    RECORDS,
+    SECRET,
+    TRON_ADDRESS,
+    WALLET_BALANCE,
+    demo_sign,
+    hmac_of,
+)
+
+HERE = "http://127.0.0.1:9"
+THERE = "https://openapi.zoomex.com"
+WITHDRAWAL = ("USDT-TRX", "25.5", TRON_ADDRESS)
+MADE_ID = "00112233445566778899aabbccddeeff"
+
+
+@dataclass
+class Caller:
+    """Calls a method by name on a new client; pauses are noted, not waited for."""
+
+    kind: str
+    fake: FakeZoomex
+    clock: ManualClock
+    base_url: str = HERE
+    pauses_ms: list[int] = field(default_factory=list)
+
+    def call(self, method: str, *arguments: Any, **named: Any) -> Any:
+        venue = ZoomexVenue(
+            wire.Credentials(KEY, Secret.of(SECRET)),
+            self.clock,
+            at_the_venue=self.base_url == THERE,
+            new_request_id=lambda: MADE_ID,
+        )
+        transport = httpx2.MockTransport(self._answer)
+        if self.kind == "sync":
+            with Client(
+                venue, self.base_url, self.clock, transport=transport, pause=self.pauses_ms.append
+            ) as client:
+                return getattr(client, method)(*arguments, **named)
+        return asyncio.run(self._await(venue, transport, method, arguments, named))
+
+    async def _await(self, venue: Any, transport: Any, method: str, arguments: Any, named: Any) -> Any:
+        async def pause(ms: int) -> None:
+            self.pauses_ms.append(ms)
+
+        async with AsyncClient(venue, self.base_url, self.clock, transport=transport, pause=pause) as client:
+            return await getattr(client, method)(*arguments, **named)
+
+    def _answer(self, request: httpx2.Request) -> httpx2.Response:
+        target = request.url.raw_path.decode()
+        status, headers, body = self.fake.answer(
+            request.method, target, dict(request.headers), request.content
+        )
+        return httpx2.Response(status, headers=headers, content=body)
+
+
+@pytest.fixture(params=["sync", "async"])
+def caller(request: pytest.FixtureRequest) -> Caller:
+    clock = ManualClock(NOW_MS)
+    return Caller(request.param, FakeZoomex(clock), clock)
+
+
+def new_envelope(result: object, code: int = 0, message: str = "success") -> bytes:
+    return json.dumps(
+        {"retCode": code, "retMsg": message, "result": result, "retExtInfo": None, "time": NOW_MS}
+    ).encode()
+
+
+def old_envelope(result: object, code: int = 0, message: str = "OK") -> bytes:
+    return json.dumps(
+        {
+            "ret_code": code,
+            "ret_msg": message,
+            "ext_code": "",
+            "result": result,
+            "ext_info": None,
+            "time_now": NOW_MS,
+        }
+    ).encode()
+
+
+# --- withdrawing -------------------------------------------------------------------------------------------
+
+
+def test_a_withdrawal_is_one_request_signed_as_the_venues_demo_signs(caller: Caller) -> None:
+    sent = caller.call("withdraw", *WITHDRAWAL)
+    (seen,) = caller.fake.seen
+    assert (sent.withdrawal_id, sent.request_id) == (str(FIRST_ID), MADE_ID)
+    assert (seen.method, seen.path, seen.query) == ("POST", CREATE, {})
+    assert seen.members == {
+        "requestId": MADE_ID,
+        "coin": "USDT",
+        "chain": "TRX",
+        "address": TRON_ADDRESS,
+        "amount": "25.5",
+    }
+    said = json.loads(seen.body)
+    sign = said.pop("sign")
+    assert sign == demo_sign(said)
+    assert (said["api_key"], said["timestamp"]) == (KEY, NOW_MS)
+    assert (seen.headers["x-bapi-api-key"], seen.headers["x-bapi-sign"]) == (KEY, sign)
+    assert seen.headers["x-bapi-timestamp"] == str(NOW_MS)
+    assert seen.headers["x-bapi-recv-window"] == str(said["recv_window"])
+    assert "x-bapi-sign-type" not in seen.headers
+
+
+def test_the_callers_own_id_goes_out_as_it_is(caller: Caller) -> None:
+    sent = caller.call("withdraw", *WITHDRAWAL, request_id="Mine7")
+    assert sent.request_id == "Mine7"
+    assert caller.fake.seen[0].members["requestId"] == "Mine7"
+
+
+def test_an_id_is_made_afresh_for_each_withdrawal() -> None:
+    venue = ENTRY.make({"api_key": KEY, "api_secret": Secret.of(SECRET)}, HERE, ManualClock(NOW_MS))
+    made: set[str] = set()
+    with Client(venue, HERE, ManualClock(NOW_MS)) as client:
+        for _ in range(8):
+            made.add(client.prepare(*WITHDRAWAL).payment.request_id)
+    assert len(made) == 8
+    assert all(text.isalnum() and text.isascii() and len(text) == 32 for text in made)
+
+
+@pytest.mark.parametrize("request_id", ["a-b", "a" * 65, "a b", "é"])
+def test_an_id_that_the_venue_would_refuse_sends_nothing(caller: Caller, request_id: str) -> None:
+    with pytest.raises(ValueError, match="letters and digits"):
+        caller.call("withdraw", *WITHDRAWAL, request_id=request_id)
+    assert not caller.fake.seen
+
+
+@pytest.mark.parametrize(
+    "currency, network, chain, address",
+    [
+        ("USDT", "TRX", "TRX", TRON_ADDRESS),
+        ("USDT", "tron", "TRX", TRON_ADDRESS),
+        ("USDT", "trc20", "TRX", TRON_ADDRESS),
+        ("USDT", "ethereum", "ETH", EVM_ADDRESS),
+        ("USDT-BSC", "ERC20", "ETH", EVM_ADDRESS),
+        ("USDT-BSC", None, "BSC", EVM_ADDRESS),
+    ],
+)
+def test_a_network_becomes_the_venues_chain_without_asking(
+    caller: Caller, currency: str, network: str | None, chain: str, address: str
+) -> None:
+    sent = caller.call("withdraw", currency, "25.5", address, network=network)
+    (seen,) = caller.fake.seen
+    assert (seen.members["coin"], seen.members["chain"]) == ("USDT", chain)
+    assert sent.payment.currency == f"USDT-{chain}"
+
+
+def test_a_coin_with_one_chain_needs_no_network(caller: Caller) -> None:
+    prepared = caller.call("prepare", "BTC", "0.1", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4")
+    assert json.loads(prepared.request.body)["chain"] == "BTC"
+    assert [seen.path for seen in caller.fake.seen] == [COINS]
+
+
+def test_a_coin_with_several_chains_needs_one_named(caller: Caller) -> None:
+    with pytest.raises(ValueError, match="ETH, TRX, BSC"):
+        caller.call("withdraw", "USDT", "25.5", TRON_ADDRESS)
+    assert caller.fake.count(CREATE) == 0
+
+
+def test_a_tag_goes_with_the_address(caller: Caller) -> None:
+    caller.call("withdraw", "XRP-XRP", "25", "rPT1Sjq2YGrBMTttX4GZHjKu9dyfzbpAYe", memo="7001")
+    assert caller.fake.seen[0].members["tag"] == "7001"
+
+
+@pytest.mark.parametrize(
+    "recipient, kind, area_code, said",
+    [
+        ("876940329", RecipientKind.ACCOUNT_NUMBER, "", {"addressType": 3}),
+        ("a@example.com", RecipientKind.EMAIL, "", {"addressType": 1}),
+        ("412345678", RecipientKind.PHONE, "61", {"addressType": 2, "areaCode": 61}),
+    ],
+)
+def test_another_account_is_paid_by_its_uid_email_or_phone(
+    caller: Caller, recipient: str, kind: RecipientKind, area_code: str, said: dict[str, int]
+) -> None:
+    sent = caller.call(
+        "withdraw_to_account",
+        "USDT",
+        Decimal("1.5"),
+        recipient,
+        kind=kind,
+        area_code=area_code,
+        remark="a & b",
+    )
+    (seen,) = caller.fake.seen
+    assert seen.path == INNER
+    assert seen.members == {
+        "requestId": MADE_ID,
+        "coin": "USDT",
+        "address": recipient,
+        "amount": "1.5",
+        "remark": "a & b",
+        **said,
+    }
+    assert sent.withdrawal_id == str(FIRST_ID)
+
+
+@pytest.mark.parametrize(
+    "method, arguments, named",
+    [
+        ("withdraw", WITHDRAWAL, {"wallet": "SPOT"}),
+        ("withdraw", WITHDRAWAL, {"remark": "lost"}),
+        ("withdraw", WITHDRAWAL, {"debit_currency": "BTC"}),
+        ("withdraw_to_account", ("USDT", "1", "412345678"), {"kind": RecipientKind.PHONE}),
+        ("withdraw_to_account", ("USDT", "1", "5"), {"area_code": "61"}),
+        (
+            "withdraw_to_account",
+            ("USDT", "1", "412345678"),
+            {"kind": RecipientKind.PHONE, "area_code": "+61"},
+        ),
+    ],
+)
+def test_what_the_venue_has_no_field_for_is_refused_before_anything_is_sent(
+    caller: Caller, method: str, arguments: Any, named: Any
+) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        caller.call(method, *arguments, **named)
+    assert not caller.fake.seen
+
+
+def test_its_one_wallet_may_be_named(caller: Caller) -> None:
+    caller.call("withdraw", *WITHDRAWAL, wallet="FUND")
+    assert caller.fake.count(CREATE) == 1
+
+
+def test_prepare_sends_nothing_and_shows_what_is_signed(caller: Caller) -> None:
+    prepared = caller.call("prepare", *WITHDRAWAL)
+    assert not caller.fake.seen
+    assert prepared.request.signed_text == (
+        f"address={TRON_ADDRESS}&amount=25.5&api_key={KEY}&chain=TRX&coin=USDT&recv_window=60000"
+        f"&requestId={MADE_ID}&timestamp={NOW_MS}"
+    )
+    assert json.loads(prepared.request.body)["sign"] == hmac_of(prepared.request.signed_text)
+    assert SECRET not in repr(prepared)
+    assert not prepared.asked_by_id
+
+
+# --- answers that are lost or leave it open ----------------------------------------------------------------
+
+SOMETHING_MAY_HAVE_LEFT = [
+    httpx2.WriteError("broken pipe"),
+    httpx2.ReadError("reset by peer"),
+    httpx2.ReadTimeout("no answer"),
+    httpx2.RemoteProtocolError("server disconnected"),
+    OSError("network is down"),
+]
+DOUBTFUL_ANSWERS = [
+    (504, new_envelope({}, 10000, "Server timeout")),
+    (200, new_envelope({}, 10000, "Server timeout")),
+    (503, new_envelope({}, 10016, "Server error")),
+    (200, new_envelope({}, 131001, "service error")),
+    (200, old_envelope({}, 131003, "internal error")),
+    (500, new_envelope({}, 131212, "Insufficient balance")),
+    (502, b"<html>Bad Gateway</html>"),
+    (403, b"<html>Attention required</html>"),
+    (200, b""),
+    (200, b'{"retCode": 0, "ret'),
+    (200, b'"\xff"'),
+    (200, b"[" * 100_000),
+    (200, b"null"),
+    (200, b"{}"),
+    (200, new_envelope({})),
+    (200, new_envelope({"withdraw_id": ""})),
+    (200, new_envelope({"withdraw_id": 5})),
+    (500, new_envelope({"withdraw_id": "5"})),
+    (302, b""),
+]
+
+
+def unknown_of(caller: Caller, *, taken: bool = False) -> OutcomeUnknown:
+    caller.fake.then_raise(CREATE, httpx2.ReadTimeout("no answer"), after_taking_it=taken)
+    with pytest.raises(OutcomeUnknown) as caught:
+        caller.call("withdraw", *WITHDRAWAL)
+    return caught.value
+
+
+@pytest.mark.parametrize("error", [httpx2.ConnectError("refused"), httpx2.PoolTimeout("busy")])
+def test_when_no_connection_was_made_nothing_was_sent(caller: Caller, error: Exception) -> None:
+    caller.fake.then_raise(CREATE, error)
+    with pytest.raises(NotSent):
+        caller.call("withdraw", *WITHDRAWAL)
+    assert caller.fake.count(CREATE) == 1
+
+
+@pytest.mark.parametrize("error", SOMETHING_MAY_HAVE_LEFT, ids=lambda error: type(error).__name__)
+def test_a_lost_answer_is_in_doubt_and_not_repeated(caller: Caller, error: Exception) -> None:
+    caller.fake.then_raise(CREATE, error)
+    with pytest.raises(OutcomeUnknown) as caught:
+        caller.call("withdraw", *WITHDRAWAL)
+    assert caller.fake.count(CREATE) == 1
+    assert caught.value.payment.request_id == MADE_ID
+    assert (caught.value.sent_at_ms, caught.value.window_ends_ms) == (NOW_MS, NOW_MS + 60_001)
+
+
+@pytest.mark.parametrize("status, body", DOUBTFUL_ANSWERS)
+def test_an_answer_that_says_neither_yes_nor_no_is_in_doubt(caller: Caller, status: int, body: bytes) -> None:
+    caller.fake.then(CREATE, status, body, location="https://elsewhere.example/")
+    with pytest.raises(OutcomeUnknown) as caught:
+        caller.call("withdraw", *WITHDRAWAL)
+    assert (caller.fake.count(CREATE), len(caller.fake.seen)) == (1, 1)
+    assert caught.value.http_status == status
+
+
+@pytest.mark.parametrize(
+    "status, envelope, code, message",
+    [
+        (200, new_envelope, 131212, "Insufficient balance"),
+        (200, old_envelope, 10006, "Too many visits!"),
+        (401, new_envelope, 10003, "API key is invalid"),
+        (403, new_envelope, 10018, "IP rate limit"),
+    ],
+)
+def test_a_refusal_keeps_the_venues_code_and_words(
+    caller: Caller, status: int, envelope: Any, code: int, message: str
+) -> None:
+    caller.fake.then(CREATE, status, envelope({}, code, message))
+    with pytest.raises(VenueRefused) as caught:
+        caller.call("withdraw", *WITHDRAWAL)
+    refused = caught.value
+    assert (refused.code, refused.message, refused.http_status) == (str(code), message, status)
+    assert caller.fake.count(CREATE) == 1
+
+
+@pytest.mark.parametrize("code", [10014, 131082])
+def test_a_duplicate_is_a_no_from_a_penstock_and_leaves_it_open_at_the_venue(
+    caller: Caller, code: int
+) -> None:
+    for url, error in ((HERE, VenueRefused), (THERE, OutcomeUnknown)):
+        caller.base_url = url
+        caller.fake.then(CREATE, 200, new_envelope({}, code, "duplicate"))
+        with pytest.raises(error):
+            caller.call("withdraw", *WITHDRAWAL)
+
+
+def test_an_interrupt_tells_what_it_leaves_in_doubt(caller: Caller) -> None:
+    class StoppedByHand(BaseException):
+        pass
+
+    caller.fake.then_raise(CREATE, StoppedByHand())
+    with pytest.raises(StoppedByHand) as caught:
+        caller.call("withdraw", *WITHDRAWAL)
+    assert "outcome unknown: 25.5 USDT-TRX" in caught.value.__notes__[0]
+
+
+def test_what_is_in_doubt_survives_the_way_out_of_a_worker_process(caller: Caller) -> None:
+    unknown = unknown_of(caller)
+    copied = pickle.loads(pickle.dumps(unknown))
+    assert (str(copied), copied.prepared, copied.venue) == (str(unknown), unknown.prepared, "zoomex")
+
+
+def test_a_repeat_sends_the_very_same_bytes_and_makes_no_second_withdrawal(caller: Caller) -> None:
+    unknown = unknown_of(caller, taken=True)
+    caller.clock.advance(60_000)
+    sent = caller.call("repeat_identical", unknown, against_penstock=True)
+    first, again = (seen for seen in caller.fake.seen if seen.path == CREATE)
+    assert (first.body, first.headers) == (again.body, again.headers)
+    assert sent.withdrawal_id == str(FIRST_ID)
+    assert len(caller.fake.records) == 1
+
+
+def test_asking_again_with_the_same_id_and_content_makes_no_second_withdrawal(caller: Caller) -> None:
+    unknown = unknown_of(caller, taken=True)
+    caller.clock.advance(10 * 365 * DAY_MS)
+    sent = caller.call("withdraw", *WITHDRAWAL, request_id=unknown.payment.request_id)
+    assert sent.withdrawal_id == str(FIRST_ID)
+    assert len(caller.fake.records) == 1
+    with pytest.raises(VenueRefused) as caught:
+        caller.call("withdraw", "USDT-TRX", "26", TRON_ADDRESS, request_id=unknown.payment.request_id)
+    assert caught.value.code == "10014"
+
+
+def test_the_venue_itself_is_never_sent_a_repeat(caller: Caller) -> None:
+    caller.base_url = THERE
+    unknown = unknown_of(caller)
+    with pytest.raises(ValueError, match="resolve"):
+        caller.call("repeat_identical", unknown, against_penstock=True)
+    assert caller.fake.count(CREATE) == 1
+
+
+def test_a_repeat_after_the_window_sends_nothing(caller: Caller) -> None:
+    unknown = unknown_of(caller)
+    caller.clock.advance(60_001)
+    with pytest.raises(OutcomeUnknown):
+        caller.call("repeat_identical", unknown, against_penstock=True)
+    assert caller.fake.count(CREATE) == 1
+
+
+def test_a_refused_repeat_leaves_the_first_request_in_doubt(caller: Caller) -> None:
+    unknown = unknown_of(caller)
+    caller.fake.then(CREATE, 200, new_envelope({}, 131212, "Insufficient balance"))
+    with pytest.raises(OutcomeUnknown, match="131212"):
+        caller.call("repeat_identical", unknown, against_penstock=True)
+
+
+# --- what the records say of it ----------------------------------------------------------------------------
+
+
+def record(**changes: Any) -> dict[str, Any]:
+    return {
+        "withdraw_id": "5",
+        "tx_id": "",
+        "coin": "USDT",
+        "chain": "TRX",
+        "amount": "25.5",
+        "withdraw_fee": "1",
+        "status": "Pending Review",
+        "to_address": TRON_ADDRESS,
+        "tag": "",
+        "create_time": str(NOW_MS // 1000),
+        "update_time": str(NOW_MS),
+    } | changes
+
+
+def test_the_records_show_what_a_lost_answer_may_have_made(caller: Caller) -> None:
+    unknown = unknown_of(caller, taken=True)
+    resolution = caller.call("resolve", unknown)
+    assert [found.withdrawal_id for found in resolution.candidates] == [str(FIRST_ID)]
+    assert not resolution.conclusive
+    asked = caller.fake.seen[-1].query
+    assert (asked["coin"], asked["withdrawType"]) == ("USDT", "0")
+    assert int(asked["startTime"]) == NOW_MS // 1000 - 1
+    assert caller.fake.count(CREATE) == 1
+
+
+def test_only_what_is_alike_counts(caller: Caller) -> None:
+    unknown = unknown_of(caller)
+    alike = [record(withdraw_id="1"), record(withdraw_id="2", amount="24.5")]
+    others = [
+        record(withdraw_id="3", chain="ETH"),
+        record(withdraw_id="4", amount="25"),
+        record(withdraw_id="5", to_address="T" * 34),
+        record(withdraw_id="6", tag="9"),
+        record(withdraw_id="7", coin="USDC"),
+    ]
+    caller.fake.then(RECORDS, 200, old_envelope({"rows": [*others, *alike], "cursor": ""}))
+    found = caller.call("resolve", unknown).candidates
+    assert [one.withdrawal_id for one in found] == ["1", "2"]
+
+
+def test_an_empty_history_is_proof_only_after_the_window(caller: Caller) -> None:
+    unknown = unknown_of(caller)
+    for later_ms in (60_000 + 30_000, 60_001 + 30_001):
+        nano = str((NOW_MS + later_ms) * 1_000_000)
+        caller.fake.then(MARKET_TIME, 200, new_envelope({"timeSecond": "0", "timeNano": nano}))
+    early, late = caller.call("resolve", unknown), caller.call("resolve", unknown)
+    assert (early.candidates, early.conclusive) == ((), False)
+    assert (late.candidates, late.conclusive) == ((), True)
+
+
+def test_a_history_that_does_not_end_is_no_proof(caller: Caller) -> None:
+    unknown = unknown_of(caller)
+    nano = str((NOW_MS + DAY_MS) * 1_000_000)
+    caller.fake.then(MARKET_TIME, 200, new_envelope({"timeSecond": "0", "timeNano": nano}))
+    page = old_envelope({"rows": [record(amount="1")] * 50, "cursor": "more"})
+    for _ in range(100):
+        caller.fake.then(RECORDS, 200, page)
+    assert not caller.call("resolve", unknown).conclusive
+    assert caller.fake.count(RECORDS) == 20
+
+
+def test_a_lost_transfer_is_found_by_its_recipient(caller: Caller) -> None:
+    caller.fake.then_raise(INNER, httpx2.ReadError("reset"), after_taking_it=True)
+    with pytest.raises(OutcomeUnknown) as caught:
+        caller.call("withdraw_to_account", "USDT", "1", "412345678", kind=RecipientKind.PHONE, area_code="61")
+    (found,) = caller.call("resolve", caught.value).candidates
+    assert (found.status, found.address) == (Status.DONE, "412345678")
+    assert caller.fake.seen[-1].query["withdrawType"] == "1"
+
+
+# --- reading -----------------------------------------------------------------------------------------------
+
+
+def test_one_withdrawal_is_told(caller: Caller) -> None:
+    caller.call("withdraw", *WITHDRAWAL)
+    found = caller.call("withdrawal", str(FIRST_ID))
+    assert (found.venue, found.withdrawal_id, found.currency) == ("zoomex", str(FIRST_ID), "USDT-TRX")
+    assert (found.amount, found.fee, found.net) == (Decimal("26.5"), Decimal(1), Decimal("25.5"))
+    assert (found.status, found.venue_status) == (Status.ACCEPTED, "Pending Review")
+    assert found.requested_at_ms == NOW_MS
+    assert caller.fake.seen[-1].query["withdrawType"] == "2"
+
+
+def test_a_withdrawal_that_is_not_there_is_said_so(caller: Caller) -> None:
+    with pytest.raises(VenueRefused, match="no withdrawal 5"):
+        caller.call("withdrawal", "5")
+    with pytest.raises(ValueError, match="number"):
+        caller.call("withdrawal", "abc")
+
+
+@pytest.mark.parametrize("state", State)
+def test_every_status_of_the_venue_is_one_of_the_clients(caller: Caller, state: State) -> None:
+    caller.call("withdraw", *WITHDRAWAL)
+    (view,) = caller.fake.records
+    caller.fake.records = [msgspec.structs.replace(view, state=state)]
+    found = caller.call("withdrawal", str(FIRST_ID))
+    assert found.venue_status == STATUSES[state]
+    ends = {State.CONFIRMED, State.REJECTED, State.CANCELLED, State.EXPIRED, State.FAILED}
+    assert found.status.is_final == (state in ends)
+    assert (found.status is Status.DONE) == (state is State.CONFIRMED)
+
+
+def test_withdrawals_are_read_page_by_page(caller: Caller) -> None:
+    for number in range(120):
+        caller.call("withdraw", *WITHDRAWAL, request_id=f"r{number}")
+    found = caller.call("withdrawals", limit=110)
+    assert [one.withdrawal_id for one in found] == [str(FIRST_ID + n) for n in range(119, 9, -1)]
+    assert caller.fake.count(RECORDS) == 3
+    assert caller.call("withdrawals", "USDT-ETH") == ()
+    assert len(caller.call("withdrawals", "USDT-TRX", limit=1000)) == 120
+    assert caller.call("withdrawals", "BTC") == ()
+
+
+def test_a_long_time_is_asked_for_in_pieces_that_miss_and_repeat_nothing(caller: Caller) -> None:
+    made_ms = [
+        0,
+        1_000,
+        PIECE_MS - 1_000,
+        PIECE_MS,
+        PIECE_MS + 1_000,
+        2 * PIECE_MS,
+        3 * PIECE_MS,
+        99 * DAY_MS,
+    ]
+    for number, at_ms in enumerate(made_ms):
+        caller.clock.at_ms = NOW_MS + at_ms
+        caller.call("withdraw", *WITHDRAWAL, request_id=f"r{number}")
+    caller.clock.at_ms = NOW_MS + 100 * DAY_MS
+    every = caller.call("withdrawals", from_ms=NOW_MS)
+    assert [one.requested_at_ms - NOW_MS for one in every] == made_ms[::-1]
+    some = caller.call("withdrawals", from_ms=NOW_MS + 1_000, to_ms=NOW_MS + 2 * PIECE_MS)
+    assert [one.requested_at_ms - NOW_MS for one in some] == made_ms[5:0:-1]
+    newest = caller.call("withdrawals", limit=2, from_ms=NOW_MS)
+    assert [one.requested_at_ms - NOW_MS for one in newest] == made_ms[:5:-1]
+    for seen in caller.fake.seen:
+        if "endTime" in seen.query:
+            assert int(seen.query["endTime"]) - int(seen.query["startTime"]) <= 30 * 86_400
+
+
+def test_more_years_than_can_be_asked_for_send_nothing(caller: Caller) -> None:
+    with pytest.raises(ValueError, match="days"):
+        caller.call("withdrawals", from_ms=0)
+    assert not caller.fake.seen
+
+
+def test_what_a_clock_ahead_of_ours_made_is_told_too(caller: Caller) -> None:
+    caller.call("withdraw", *WITHDRAWAL)
+    (view,) = caller.fake.records
+    caller.fake.records = [msgspec.structs.replace(view, created_ms=UnixMs(NOW_MS + 5_000))]
+    assert len(caller.call("withdrawals", from_ms=NOW_MS - DAY_MS)) == 1
+
+
+def test_balances_are_those_of_two_wallets(caller: Caller) -> None:
+    fund, spot = caller.call("balances")
+    assert (fund.wallet, fund.currency, fund.available, fund.held) == ("fund", "USDT", Decimal("2.5"), 1)
+    assert (spot.wallet, spot.currency, spot.available) == ("spot", "BTC", Decimal("1.23456789"))
+
+
+def test_a_fee_is_on_top(caller: Caller) -> None:
+    fee = caller.call("fee", "USDT", network="tron")
+    assert (fee.currency, fee.fee, fee.minimum, fee.decimals) == ("USDT-TRX", 1, 5, 6)
+    assert fee.on_top
+    assert caller.call("fee", "BTC").currency == "BTC-BTC"
+    for name in ("USDT", "USDT-DOGE", "DOGE"):
+        with pytest.raises(ValueError, match="lists no single"):
+            caller.call("fee", name)
+
+
+def test_currencies_are_coins_on_chains(caller: Caller) -> None:
+    listed = {one.currency: one for one in caller.call("currencies")}
+    assert {"BTC-BTC", "USDT-ETH", "USDT-TRX", "USDT-BSC"} <= listed.keys()
+    assert (listed["USDT-BSC"].withdraw_enabled, listed["USDT-BSC"].deposit_enabled) == (True, False)
+    assert (listed["USDT-TRX"].fee, listed["USDT-TRX"].minimum) == (1, 5)
+    assert (listed["USDT-TRX"].coin, listed["USDT-TRX"].network) == ("USDT", "TRX")
+
+
+def test_a_deposit_address_is_on_one_chain(caller: Caller) -> None:
+    found = caller.call("deposit_address", "USDT", network="TRC20")
+    assert (found.currency, found.address) == ("USDT-TRX", TRON_ADDRESS)
+    with pytest.raises(ValueError, match="ETH, TRX"):
+        caller.call("deposit_address", "USDT")
+    with pytest.raises(VenueRefused, match="no deposit address"):
+        caller.call("deposit_address", "USDT", network="BSC")
+
+
+def test_there_is_no_address_book_to_read(caller: Caller) -> None:
+    with pytest.raises(NotOffered, match="address book"):
+        caller.call("addresses")
+    assert not caller.fake.seen
+
+
+def test_the_venues_own_calls_go_by_their_own_names(caller: Caller) -> None:
+    (account,) = caller.call("call", "wallet_balance", account_type="UNIFIED", coin="BTC,ETH")
+    assert [(line.coin, line.wallet_balance) for line in account.coin] == [("BTC", "1"), ("ETH", "0")]
+    assert caller.fake.seen[-1].headers["x-bapi-sign-type"] == "2"
+    assert "sign" not in caller.fake.seen[-1].query
+    assert caller.call("call", "market_time") == NOW_MS
+    assert caller.call("call", "query_asset_info", account_type="SPOT").status == "ACCOUNT_STATUS_NORMAL"
+    assert [coin.coin for coin in caller.call("call", "query_info", coin="BTC")] == ["BTC"]
+    assert len(caller.call("call", "deposit_query_address", coin="USDT")) == 2
+    page = caller.call("call", "deposit_query_record", coin="USDT", chain="TRX", from_s=NOW_MS // 1000)
+    assert [(row.coin, row.amount, row.status) for row in page.rows] == [("USDT", "59", "1")]
+
+
+def test_reading_is_signed_in_the_style_of_the_pages(caller: Caller) -> None:
+    caller.call("balances")
+    for seen in caller.fake.seen:
+        said = dict(seen.query)
+        sign = said.pop("sign")
+        assert (sign, sign) == (demo_sign(said), seen.headers["x-bapi-sign"])
+        assert seen.body == b""
+
+
+def test_a_signed_target_stays_out_of_what_is_shown(caller: Caller) -> None:
+    prepared = caller.call("prepare", *WITHDRAWAL)
+    request = wire.query_info(wire.Credentials(KEY, Secret.of(SECRET)), NOW_MS)
+    sign = dict(request.headers)["X-BAPI-SIGN"]
+    assert sign in request.target
+    assert sign not in repr(request)
+    assert dict(prepared.request.headers)["X-BAPI-SIGN"] not in repr(prepared)
+
+
+def test_a_reader_told_to_wait_waits_as_long_as_it_is_told(caller: Caller) -> None:
+    for resets_ms in (NOW_MS + 700, NOW_MS + 3_600_000):
+        caller.fake.then(
+            ASSETS,
+            200,
+            new_envelope({}, 10006, "Too many visits!"),
+            x_bapi_limit_reset_timestamp=str(resets_ms),
+        )
+    caller.call("balances")
+    assert caller.pauses_ms == [700, 5_000]
+
+
+def test_a_lost_read_is_asked_for_again_and_then_given_up(caller: Caller) -> None:
+    caller.fake.then_raise(ASSETS, httpx2.ReadTimeout("slow"))
+    caller.fake.then(ASSETS, 502, b"<html>")
+    assert len(caller.call("balances")) == 2
+    assert caller.pauses_ms == [250, 1_000]
+    for _ in range(3):
+        caller.fake.then_raise(ASSETS, httpx2.ReadTimeout("slow"))
+    with pytest.raises(NoAnswer):
+        caller.call("balances")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{}",
+        old_envelope({"rows": [record(status="Unheard of")], "cursor": ""}),
+        old_envelope({"rows": [record(amount="NaN")], "cursor": ""}),
+        old_envelope({"rows": [record(create_time="soon")], "cursor": ""}),
+        old_envelope({"rows": [{}], "cursor": ""}),
+        old_envelope(None),
+    ],
+)
+def test_a_reply_that_makes_no_sense_is_said_to_be_unreadable(caller: Caller, body: bytes) -> None:
+    caller.fake.then(RECORDS, 200, body)
+    with pytest.raises(BadReply):
+        caller.call("withdrawals")
+    assert caller.fake.count(RECORDS) == 1
+
+
+def test_a_reading_refusal_is_told_once(caller: Caller) -> None:
+    caller.fake.then(WALLET_BALANCE, 200, new_envelope({}, 10010, "Unmatched IP"))
+    with pytest.raises(VenueRefused) as caught:
+        caller.call("call", "wallet_balance")
+    assert (caught.value.code, len(caller.fake.seen)) == ("10010", 1)
+
+
+def test_the_venues_own_sample_record_is_read() -> None:
+    """Without withdraw_type, and with the words of the enumeration."""
+    body = old_envelope({"rows": [record(status="Transferred successfully", tx_id="ab")], "cursor": ""})
+    (row,) = wire.read_records(200, body).rows
+    assert (row.withdraw_type, row.status, row.tx_id) == (None, "Transferred successfully", "ab")
+
+
+# --- settings ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url, repeats",
+    [
+        (THERE, False),
+        ("https://openapi-testnet.zoomex.com", False),
+        (HERE, True),
+        ("https://zoomex.example", True),
+        ("https://notzoomex.com", True),
+    ],
+)
+def test_the_venue_is_known_by_its_host(url: str, repeats: bool) -> None:
+    clock = ManualClock(NOW_MS)
+    venue = ENTRY.make({"api_key": KEY, "api_secret": Secret.of(SECRET)}, url, clock)
+    caller = Caller("sync", FakeZoomex(clock), clock)
+    steps = venue.repeat_identical(unknown_of(caller))
+    if repeats:
+        assert next(steps) is not None
+    else:
+        with pytest.raises(ValueError, match="resolve"):
+            next(steps)
+
+
+def test_credentials_do_not_show_their_secret() -> None:
+    credentials = wire.Credentials(KEY, Secret.of(SECRET))
+    assert SECRET not in repr(credentials)
+    assert SECRET not in repr(wire.query_info(credentials, NOW_MS))
