@@ -27,7 +27,12 @@ SQL_ALLOWED = (
 )
 COMMIT_ALLOWED = SQL_ALLOWED
 # The sandbox makes the keys that it then hands to its signer.
-KEYS_ALLOWED = ("src/penstock/signer/", "src/penstock/sandbox/")
+# The customer's own wallet key, in the customer's own client: never loaded by a server process.
+KEYS_ALLOWED = (
+    "src/penstock/signer/",
+    "src/penstock/sandbox/",
+    "src/penstock/venues/sunx/client_wallet.py",
+)
 
 Finding = tuple[int, str]
 

@@ -45,15 +45,15 @@ class Slots:
         self._of_account[account] += 1
         return True
 
-    def free(self, event: OutboxRow, *, well: bool) -> None:
-        """The event's attempt is over. well: nothing speaks against this account's receiver."""
+    def free(self, event: OutboxRow, *, well: bool | None) -> None:
+        """The event's attempt is over. well: whether the account's receiver took it; None: it was not asked."""
         account = self._under_way.pop(event.withdrawal_id)
         self._of_account[account] -= 1
         if not self._of_account[account]:
             del self._of_account[account]
         if well:
             self._ailing.discard(account)
-        else:
+        elif well is False:
             self._ailing.add(account)
 
     def _at_bound(self, account: AccountId) -> bool:

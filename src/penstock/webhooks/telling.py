@@ -6,6 +6,7 @@ least once, never "at most".
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
@@ -81,22 +82,44 @@ class Telling:
         self._stopping = stopping
         self._pause_s = pause_s
 
-    def tell(self, event: OutboxRow) -> bool:
-        """Make one attempt and record it. Returns False when the account's callback could not be delivered.
+    def tell(self, event: OutboxRow) -> bool | None:
+        """Make one attempt and record it. Returns whether the account's callback could be delivered.
 
-        Where the venue tells nothing of this change, or the account has no callback, the event counts as told.
-        Raises Unavailable when it cannot be read; nothing was sent then.
+        None where nothing was to be sent: the venue tells nothing of this change, or the account has no callback. The
+        event counts as told then. Raises Unavailable when it cannot be read; nothing was sent then.
         """
         delivery = self._attempt(event)
-        self._record(event, delivery)
+        self._record(event, delivery or Delivery())
         point("callback.recorded")
-        return delivery.delivered
+        return None if delivery is None else delivery.delivered
 
-    def _attempt(self, event: OutboxRow) -> Delivery:
+    def is_told(self, account_id: AccountId) -> bool:
+        """Whether the account has a callback with any venue that calls back."""
+        reader = self._store.reader()
+        callbacks = (reader.callback(account_id, venue) for venue in self._writers)
+        return any(callback is not None and callback.url for callback in callbacks)
+
+    def pass_over(self, events: Sequence[OutboxRow]) -> None:
+        """Record events that nobody is to be told of, together, so that they share a commit.
+
+        Raises Unavailable or InDoubt; those not recorded stay due.
+        """
+        outcomes = [
+            self._store.submit(
+                RecordDelivery(event.withdrawal_id, event.sequence, event.tries, delivered=True)
+            )
+            for event in events
+        ]
+        for outcome in outcomes:
+            # Refused: recorded already.
+            with contextlib.suppress(Refused):
+                outcome.result(COMMIT_TIMEOUT_S)
+
+    def _attempt(self, event: OutboxRow) -> Delivery | None:
         try:
             send = self._prepared(event)
             if send is None:
-                return Delivery()
+                return None
             delivery = send()
         except (Unavailable, InDoubt):
             raise

@@ -64,12 +64,13 @@ def no_longer_payable(lane: Lane, attempt: AttemptRow) -> str:
     reader = lane.store.reader()
     withdrawal = reader.row(WithdrawalRow, attempt.withdrawal_id)
     assert withdrawal is not None
-    assert withdrawal.book_entry_id is not None
     account = reader.row(AccountRow, withdrawal.account_id)
-    entry = reader.row(BookRow, withdrawal.book_entry_id)
-    network = lane.catalogue.networks[lane.network]
     if account is None or account.frozen:
         return "account_frozen"
+    if withdrawal.book_entry_id is None:
+        return ""  # taken by a venue that pays to any address
+    entry = reader.row(BookRow, withdrawal.book_entry_id)
+    network = lane.catalogue.networks[lane.network]
     if entry is None or not covers(entry, withdrawal.asset, network) or not entry.verified:
         return "address_not_in_book"
     return ""

@@ -17,6 +17,9 @@ from penstock.webhooks.settings import WebhookSettings
 from penstock.webhooks.slots import Slots
 from penstock.webhooks.telling import EventStore, Telling
 
+SILENT_READ_MAX = 256
+"""Events read at once while all that was read last is of accounts without a callback."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -48,6 +51,7 @@ class WebhookWorker:
         )
         self._lock = threading.Lock()
         self._slots = Slots(settings.concurrency, settings.per_account)
+        self._concurrency = settings.concurrency
         # Those under way are still due, so they fill up to `concurrency` places of what is read.
         self._read_max = 2 * settings.concurrency
         self._pool = ThreadPoolExecutor(settings.concurrency, thread_name_prefix="webhook")
@@ -68,8 +72,8 @@ class WebhookWorker:
         while not self._stopping.is_set():
             try:
                 self._start_due()
-            except (Unavailable, InDoubt) as error:
-                _log.warning("due callbacks cannot be read", reason=str(error))
+            except (Unavailable, InDoubt, TimeoutError) as error:
+                _log.warning("due callbacks cannot be looked after", reason=str(error))
             except Exception:  # noqa: BLE001 - the boundary of the loop
                 # A bug must not end the thread that every other callback depends on.
                 _log.exception("looking for due callbacks failed")
@@ -77,9 +81,11 @@ class WebhookWorker:
             self._wake.clear()
 
     def _start_due(self) -> None:
-        """Start what is due, until nothing more is or no slot is left for it."""
-        started = 1
-        while started and not self._stopping.is_set():
+        """Start what is due, until nothing more is or no slot is left for it. Events of accounts without a callback
+        need no slot: they are recorded at once, many in one commit.
+        """
+        going = True
+        while going and not self._stopping.is_set():
             with self._lock:
                 if self._slots.full:
                     return
@@ -87,7 +93,17 @@ class WebhookWorker:
             events = self._store.reader().due_events(self._clock.now_ms(), self._read_max, closed)
             # An attempt that has ended since that look at the slots may be recorded in the meantime; its event, as
             # it was read, would then be told twice.
-            started = sum(self._start(event) for event in events if event.withdrawal_id not in under_way)
+            events = [event for event in events if event.withdrawal_id not in under_way]
+            told = {
+                account
+                for account in {event.account_id for event in events}
+                if self._telling.is_told(account)
+            }
+            started = sum(self._start(event) for event in events if event.account_id in told)
+            silent = [event for event in events if event.account_id not in told]
+            self._telling.pass_over(silent)
+            self._read_max = SILENT_READ_MAX if len(silent) == len(events) else 2 * self._concurrency
+            going = bool(started or silent)
 
     def _start(self, event: OutboxRow) -> bool:
         with self._lock:
@@ -97,7 +113,7 @@ class WebhookWorker:
         return True
 
     def _tell(self, event: OutboxRow) -> None:
-        well = True
+        well: bool | None = None
         try:
             well = self._telling.tell(event)
         except Exception as error:  # noqa: BLE001 - the boundary of the thread

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 
 from penstock.core.amounts import Units, format_units, parse_amount
 from penstock.core.catalogue import Catalogue, Listing
@@ -21,6 +21,7 @@ from penstock.venues.sunx.replies import WALLET, Envelopes, Quote
 from penstock.venues.venue import Ask, CheckAddress, Reply
 
 CHALLENGE_MS = 120_000
+ADDRESSES_KEPT = 8_192
 
 
 class ApplyReader:
@@ -40,16 +41,22 @@ class ApplyReader:
     ) -> None:
         self._catalogue = catalogue
         self._names = names
-        self._check_address = check_address
         self._new_trace = new_trace
         self._envelopes = envelopes
+
+        # An account pays its own wallet again and again. Only passed addresses are kept: an exception is never cached.
+        @lru_cache(maxsize=ADDRESSES_KEPT)
+        def canonical(network: str, address: str) -> str:
+            return check_address(catalogue.networks[network], address, "")
+
+        self._canonical = canonical
 
     def read(self, body: bytes, key: KeyView) -> Ask:
         """Raises errors.Rejected or Refused."""
         form = read_apply(body)
         asset, network = self._names.resolve(form.currency, form.chain)
         listing = self._catalogue.listing(asset, network)
-        address = self._check_address(self._catalogue.networks[network], form.address, "")
+        address = self._canonical(network, form.address)
         amount = self._amount(form.amount, listing)
         self._check_fee(form.fee, amount, listing)
         content = self._content(form, listing)

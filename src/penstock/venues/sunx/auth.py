@@ -80,7 +80,7 @@ def _with_and_without_port(host: str) -> Iterator[str]:
 
 
 def prehash(method: str, host: str, path: str, query: bytes) -> bytes:
-    """What is signed. path: `routes.signed_path` of the request's. query: in one of the forms of `SignedQuery`."""
+    """What is signed. path: `routes.signed_path` of the request's. query: one of `SignedQuery.signed_forms`."""
     return b"\n".join((method.encode(), host.encode(), path.encode(), query))
 
 
@@ -141,11 +141,8 @@ def _matches(request: Request, query: SignedQuery, key: KeyView | None, hosts: H
     """
     signature = query.values[SIGNATURE].encode()
     path = routes.signed_path(request.path)
-    texts = (
-        prehash(request.method, host, path, form)
-        for form in dict.fromkeys((query.canonical, query.as_sent))
-        for host in hosts.of(request)
-    )
+    named = hosts.of(request)
+    texts = (prehash(request.method, host, path, form) for form in query.signed_forms() for host in named)
     secret = b"" if key is None else key.secret
     is_public = secret.startswith(PUBLIC_KEY_MARK)
     match query.values.get("SignatureMethod"):

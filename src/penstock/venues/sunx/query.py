@@ -6,7 +6,7 @@ Both sides of the wire use this module. Source: SunX docs, "Authentication".
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from urllib.parse import quote, unquote_to_bytes
 
 import msgspec
@@ -24,14 +24,20 @@ class UnreadableQuery(Exception):
 class SignedQuery(msgspec.Struct, frozen=True, gc=False):
     """A query's parameters, each once.
 
-    values: decoded, by name. canonical: the text that is signed, made from `values`. as_sent: the same with names and
-    values as they stood on the wire, for clients that leave some marks bare; often equal to `canonical`.
-    Neither text holds the signature.
+    values: decoded, by name. as_sent: the pairs as they stood on the wire, sorted by name, without the signature.
     """
 
     values: dict[str, str]
-    canonical: bytes
     as_sent: bytes
+
+    def signed_forms(self) -> Iterator[bytes]:
+        """What the caller may have signed: the pairs as sent, for clients that leave some marks bare; the canonical
+        text. Usually the two are one.
+        """
+        yield self.as_sent
+        canonical = canonical_query(self.values)
+        if canonical != self.as_sent:
+            yield canonical
 
 
 def read_query(query: bytes) -> SignedQuery:
@@ -59,7 +65,7 @@ def read_query(query: bytes) -> SignedQuery:
             values[name] = value
             sent.append((name, piece))
     sent.sort()
-    return SignedQuery(values, canonical_query(values), b"&".join(piece for _, piece in sent))
+    return SignedQuery(values, b"&".join([piece for _, piece in sent]))
 
 
 def canonical_query(values: Mapping[str, str]) -> bytes:
@@ -77,6 +83,8 @@ def _encoded(text: str) -> str:
 
 def _text(raw: bytes) -> str:
     try:
+        if b"%" not in raw and b"+" not in raw:
+            return raw.decode()
         return unquote_to_bytes(raw.replace(b"+", b" ")).decode()
     except UnicodeDecodeError:
         raise UnreadableQuery from None

@@ -1,7 +1,7 @@
 """What SunX's clients read: the two envelopes, and the data of each endpoint made from core views.
 
-Source: SunX docs, the pages of the four calls; HTX, "Search for Existed Withdraws and Deposits" and "Query asset
-valuation" (v5) for the fields of records and balance.
+Source: SunX docs, the pages of the four calls; HTX, "Search for Existed Withdraws and Deposits", for the fields of a
+record; the Go client Hongssd/mysunxapi for the types of the balance.
 """
 
 from __future__ import annotations
