@@ -173,6 +173,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     relative to state_dir. host: loopback unless the operator says otherwise; TLS belongs in front.
     failed_auth_per_minute: failed authentications from one source, or under one key id, before further failures are
     answered in the venue's words for abuse; a valid signature is never turned away. None: never.
+    limit_by_ip: count a venue's limits for each source address (Zoomex: 600 requests in 5 s). Behind a proxy all
+    customers come from its address; count there instead, and switch it off here.
     """
 
     state_dir: str
@@ -188,6 +190,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     webhooks: WebhookSettings = WebhookSettings()
     rates: RatesSettings = RatesSettings()
     failed_auth_per_minute: int | None = 600
+    limit_by_ip: bool = True
 
     def catalogue(self) -> Catalogue:
         """Raises SettingsInvalid when assets, networks and listings do not fit together."""

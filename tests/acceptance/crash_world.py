@@ -48,6 +48,9 @@ port = 0
 admin_token = {{ file = "{state}/admin-token" }}
 failed_auth_per_minute = 1000000
 
+[webhooks]
+allowed_private = ["127.0.0.0/8"]
+
 [workers]
 interval_ms = 20
 lease_ms = 800
@@ -92,9 +95,13 @@ class Prepared:
 
     state: Path
     chain: str
-    bitmart: dict[str, Any]
+    venues: dict[str, dict[str, Any]]
     contract: str
     hot_wallet: str
+
+    @property
+    def bitmart(self) -> dict[str, Any]:
+        return self.venues["bitmart"]
 
 
 def prepare(folder: Path) -> Prepared:
@@ -114,7 +121,7 @@ def prepare(folder: Path) -> Prepared:
         database.execute("UPDATE lanes SET lease_until_ms = 0")
     told = json.loads((state / "sandbox.json").read_text())
     usdt = next(one for one in told["assets"] if (one["asset"], one["network"]) == ("USDT", "ethereum"))
-    return Prepared(state, chain, told["venues"]["bitmart"], usdt["contract"], usdt["hot_wallet"])
+    return Prepared(state, chain, told["venues"], usdt["contract"], usdt["hot_wallet"])
 
 
 def start_sandbox(state: Path, node: Anvil, crash_at: str = "") -> subprocess.Popen[bytes]:

@@ -1,10 +1,11 @@
-"""A fake BitMart behind a real port of this machine, with the fake admin API that a sandbox has beside it."""
+"""A fake venue behind a real port of this machine, with the fake admin API that a sandbox has beside it."""
 
 from __future__ import annotations
 
 import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,9 +21,12 @@ TOKEN = "admin-canary-9d20"
 
 @dataclass
 class Site:
-    """The fake's address, what it answers, and files that name it."""
+    """The fake's address, what it answers, and files that name it; toml and sandbox_json are BitMart's.
 
-    fake: FakeBitmart
+    fake: has `answer(method, target, headers, body)`.
+    """
+
+    fake: Any
     base_url: str
     folder: Path
     insides: list[dict[str, Any]] = field(default_factory=list)
@@ -54,11 +58,10 @@ class Site:
         return str(path)
 
 
-@pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    monkeypatch.setenv("A_MEMO", MEMO)
+@contextmanager
+def serving(fake: Any, folder: Path) -> Iterator[Site]:
     with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
-        found = Site(FakeBitmart(), f"http://127.0.0.1:{server.server_port}", tmp_path)
+        found = Site(fake, f"http://127.0.0.1:{server.server_port}", folder)
         server.site = found  # type: ignore[attr-defined]
         thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.01))
         thread.start()
@@ -67,6 +70,13 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
         finally:
             server.shutdown()
             thread.join(5)
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    monkeypatch.setenv("A_MEMO", MEMO)
+    with serving(FakeBitmart(), tmp_path) as found:
+        yield found
 
 
 class _Handler(BaseHTTPRequestHandler):

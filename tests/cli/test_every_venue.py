@@ -94,9 +94,10 @@ def test_a_secret_in_the_file_itself_is_refused_without_showing_it(
     assert not any(canary in ran.out + ran.err for canary in CANARIES)
 
 
+# edgeX must be asked first for the ids that its second layer signs: see test_on_a_sandbox.
 @pytest.mark.parametrize("extra", [(), ("--json",)])
-@pytest.mark.parametrize("venue", VENUES)
-def test_a_dry_run_shows_no_secret(
+@pytest.mark.parametrize("venue", sorted(set(VENUES) - {"edgex"}))
+def test_a_dry_run_needs_nobody_and_shows_no_secret(
     venue: str, extra: tuple[str, ...], penstock: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     in_environment(venue, monkeypatch)

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from penstock.chains.simulated.transaction import transaction_hash
-from penstock.core.commands import FreezeAccount, RecordSigned, RemoveBookEntry, SetControl
+from penstock.core.acts import FreezeAccount, RemoveBookEntry, SetControl
+from penstock.core.commands import RecordSigned
 from penstock.core.intents import decode_intent
 from penstock.core.refusals import RefusalCode, Refused
 from penstock.core.states import State

@@ -14,7 +14,7 @@ from itertools import pairwise
 import pytest
 
 from penstock.chains.simulated.faults import Faults
-from penstock.core.commands import FreezeAccount, RemoveBookEntry, SetControl
+from penstock.core.acts import FreezeAccount, RemoveBookEntry, SetControl
 from penstock.core.ids import WithdrawalId
 from penstock.core.refusals import Refused
 from penstock.core.states import State
@@ -42,9 +42,11 @@ class Walk:
     ordered: dict[str, tuple[WithdrawalId, int]] = field(default_factory=dict)
     abandoned: list[Lane] = field(default_factory=list)
     raw_of: dict[int, bytes] = field(default_factory=dict)
+    steps: int = STEPS
 
-    def run(self) -> None:
-        acts: list[tuple[int, Callable[[], None]]] = [
+    def acts(self) -> list[tuple[int, Callable[[], None]]]:
+        """What may happen, and how often."""
+        return [
             (30, self.order),
             (8, self.repeat),
             (8, self.crash),
@@ -59,7 +61,10 @@ class Walk:
             (4, self.let_time_pass),
             (3, self.jam),
         ]
-        for step in range(STEPS):
+
+    def run(self) -> None:
+        acts = self.acts()
+        for step in range(self.steps):
             self.rng.choices([act for _, act in acts], [weight for weight, _ in acts])[0]()
             run_pass(self.service.lane)
             self.service.clock.advance(self.rng.choice((0, BLOCK_MS // 2, BLOCK_MS, 2 * BLOCK_MS)))

@@ -16,16 +16,18 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 ACCEPTED = b'"code":1000,'
+"""What only BitMart's acceptances hold."""
+_ACCEPTED_STATUSES = (b"HTTP/1.1 200 ", b"HTTP/1.1 201 ")
 STALLED_S = 10
 _SEGMENT_BYTES_MAX = 65_536
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
-_CODE = re.compile(rb'"code": ?(-?\d+)')
+_CODE = re.compile(rb'"(?:code|retCode|error-code|error|errors)": ?[{"]*([\w -]+)')
 
 
 class Connection:
-    """One client. held: the beginning of an answer that has not come whole."""
+    """One client. held: the beginning of an answer that has not come whole. number: of the request under way."""
 
-    __slots__ = ("held", "receive", "send", "sent_ns", "socket")
+    __slots__ = ("held", "number", "receive", "send", "sent_ns", "socket")
 
     def __init__(self, address: tuple[str, int]) -> None:
         self.socket = socket.create_connection(address, timeout=STALLED_S)
@@ -35,6 +37,7 @@ class Connection:
         self.receive = self.socket.recv
         self.held = b""
         self.sent_ns = 0
+        self.number = 0
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -52,6 +55,9 @@ class Load:
     around the measured part, `others` (answers that were not acceptances, by status and code), `lost`
     (requests in flight on a connection that broke or stalled: their outcome is unknown), `exhausted` (the
     ready requests ran out).
+
+    accepted: what only an acceptance holds. keep: given the number of each accepted request, counted from 0 in
+    the order sent, and the whole answer.
     """
 
     def __init__(
@@ -60,8 +66,12 @@ class Load:
         clients: int,
         requests: Iterable[bytes],
         server_cpu_ns: Callable[[], int],
+        accepted: bytes = ACCEPTED,
+        keep: Callable[[int, bytes], None] | None = None,
     ) -> None:
-        self._requests = iter(requests)
+        self._requests = enumerate(requests)
+        self._marker = accepted
+        self._keep = keep
         self._server_cpu_ns = server_cpu_ns
         self._poll = select.epoll()
         self._connections: dict[int, Connection] = {}
@@ -117,8 +127,10 @@ class Load:
             connection.held = segment
             return
         connection.held = b""
-        if ACCEPTED in segment and segment.startswith(b"HTTP/1.1 200 "):
+        if self._marker in segment and segment.startswith(_ACCEPTED_STATUSES):
             self.accepted += 1
+            if self._keep is not None:
+                self._keep(connection.number, segment)
             self.latencies_ns.append(now_ns - connection.sent_ns)
         else:
             self.others[_outcome(segment)] += 1
@@ -127,14 +139,15 @@ class Load:
         self._send_next(connection, now_ns)
 
     def _send_next(self, connection: Connection, now_ns: int) -> None:
-        request = next(self._requests, None) if self._sending else None
-        if request is None:
+        numbered = next(self._requests, None) if self._sending else None
+        if numbered is None:
             if self._sending:
                 self.exhausted = True
                 self._sending = False
                 self._end(now_ns)
             self._close(connection)
             return
+        connection.number, request = numbered
         connection.sent_ns = now_ns
         try:
             # A request fits an empty socket buffer whole, and the buffer is empty: the last request was

@@ -54,6 +54,9 @@ def _sandbox_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--chain-pace", type=int, metavar="MS", help="a block of the simulated chains every MS milliseconds"
     )
+    parser.add_argument(
+        "--no-ip-limits", action="store_true", help="leave out the venues' limits for each source address"
+    )
 
 
 def _bench_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,6 +67,12 @@ def _bench_arguments(parser: argparse.ArgumentParser) -> None:
     )
     intake.add_argument(
         "--clients", type=int, default=64, metavar="N", help="how many at once (default: %(default)s)"
+    )
+    intake.add_argument(
+        "--venue",
+        choices=("bitmart", "all"),
+        default="bitmart",
+        help="one venue beside an empty handler and pgbench, or every venue in turn (default: %(default)s)",
     )
     intake.add_argument(
         "--database", metavar="URL", help="a database of its own for the run (default: SQLite)"
@@ -97,6 +106,7 @@ def _sandbox(arguments: argparse.Namespace) -> int:
         state_dir=arguments.state,
         evm_rpc=arguments.evm_rpc,
         chain_pace_ms=arguments.chain_pace,
+        limit_by_ip=not arguments.no_ip_limits,
         evm_confirmations=arguments.evm_confirmations,
     )
 
@@ -142,6 +152,10 @@ def _verify(target: Path | str) -> int:
 def _bench(arguments: argparse.Namespace) -> int:
     if arguments.seconds < 1 or arguments.clients < 1:
         usage("--seconds and --clients must be at least 1")
+    if arguments.venue == "all":
+        from penstock.bench import every_venue  # noqa: PLC0415
+
+        return every_venue.run(seconds=arguments.seconds, clients=arguments.clients)
     from penstock.bench import intake  # noqa: PLC0415
 
     return intake.run(seconds=arguments.seconds, clients=arguments.clients, database=arguments.database)

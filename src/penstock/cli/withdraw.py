@@ -143,24 +143,26 @@ def _send(client: Client, payment: Payment) -> Submitted:
 
 def _look(client: Client, unknown: OutcomeUnknown) -> str:
     """Ask the venue once, and say what to do."""
-    lost = entry_of(client.venue).when_lost.replace("{request_id}", unknown.payment.request_id)
+    venue = client.venue
+    lost = entry_of(venue).when_lost.replace("{request_id}", unknown.payment.request_id)
     coin = unknown.payment.currency.partition("-")[0]
-    again = f"penstock withdrawals list --venue {client.venue} --currency {coin}"
-    if lost:
-        again = lost if unknown.prepared.asked_by_id else f"{again}; {lost}"
+    again = f"penstock withdrawals list --venue {venue} --currency {coin}"
+    if unknown.prepared.asked_by_id:
+        again = f"`penstock call --venue {venue}` shows what asks by id"
+    again = "; ".join(filter(None, (again, lost)))
     try:
         resolution = client.resolve(unknown)
     except PenstockClientError as error:
-        return f"{again}   ({client.venue} could not be asked now: {error})"
+        return f"{again}   ({venue} could not be asked now: {error})"
     if resolution.candidates:
         ids = ", ".join(withdrawal.withdrawal_id for withdrawal in resolution.candidates)
-        show = f"`penstock withdrawals show ID --venue {client.venue}` tells more"
+        show = f"`penstock withdrawals show ID --venue {venue}` tells more"
         if unknown.prepared.asked_by_id and resolution.conclusive:
-            return f"{client.venue} knows the request id: the withdrawal was made, it is {ids}. {show}"
+            return f"{venue} knows the request id: the withdrawal was made, it is {ids}. {show}"
         return f"the history shows what may be this withdrawal: {ids}. {show}"
     if resolution.conclusive:
-        return f"{client.venue} does not show it and can no longer take it: it was not made"
-    return f"{client.venue} does not show it yet; after {iso_time(unknown.window_ends_ms)}: {again}"
+        return f"{venue} does not show it and can no longer take it: it was not made"
+    return f"{venue} does not show it yet; after {iso_time(unknown.window_ends_ms)}: {again}"
 
 
 def _ask() -> None:

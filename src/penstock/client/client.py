@@ -78,8 +78,8 @@ class Client:
         need. wallet: the venue's word for which of the own wallets pays, "" leaves it to the venue.
         request_id: your own id, where the venue takes one; "" lets the client make it, and the answer shows it.
         debit_currency: pays from another currency at the venue's rate; debited: `amount` is then what leaves
-        the balance, and not what is paid out. What the venue does not know is NotOffered, never left out.
-        Each call without a request_id is a new withdrawal.
+        the balance, and not what is paid out. What the venue has no field for is NotOffered or ValueError,
+        never left out. Each call without a request_id is a new withdrawal.
         """
         payment = to_address(
             currency,

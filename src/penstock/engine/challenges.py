@@ -74,7 +74,8 @@ def decide_answer(snapshot: Snapshot, command: AnswerChallenge, moment: Moment, 
         if challenge.answer == command.answer and command.valid:
             return Decision([], accepted(withdrawal, withdrawal.updated_ms, is_repeat=True))
         raise Refused(RefusalCode.CHALLENGE_USED)
-    if moment.now_ms > challenge.expires_ms:
+    # By its state too: a clock that stepped back must not open a closed challenge again.
+    if moment.now_ms > challenge.expires_ms or withdrawal.state is not State.CHALLENGED:
         raise Refused(RefusalCode.CHALLENGE_EXPIRED)
     if challenge.failures >= FAILURES_MAX:
         raise Refused(RefusalCode.CHALLENGE_EXHAUSTED)
@@ -92,9 +93,11 @@ def _hold(
     moment: Moment,
     rules: Rules,
 ) -> Decision:
+    assert command.answer, "an empty answer would leave the challenge open"
     check_account(snapshot, command)
     network = rules.catalogue.networks[withdrawal.network]
-    if snapshot.stopped(f"network/{network.code}"):
+    listing = rules.catalogue.listing(withdrawal.asset, withdrawal.network)
+    if not listing.withdraw_enabled or snapshot.stopped(f"network/{network.code}"):
         raise Refused(RefusalCode.WITHDRAWALS_CLOSED, currency=withdrawal.asset)
     if withdrawal.book_entry_id is not None:
         entries = snapshot.book(command.account_id, withdrawal.address)

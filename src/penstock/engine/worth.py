@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import lcm
+
 import msgspec
 
 from penstock.core.amounts import Units, format_units
@@ -47,12 +49,14 @@ def _converted(
     source_scale, scale = rules.catalogue.scale(rate.source), rules.catalogue.scale(command.asset)
     debit, net = both_sides(command.amount, conversion, source_scale, scale)
     if conversion.given is Given.DEBITED:
-        # The chain pays in steps of the listing's precision; what is below a step stays with the ledger.
-        net = Units(net - net % 10 ** (scale - listing.precision))
+        # The listing pays in steps; what is below one stays with the ledger.
+        step = lcm(10 ** (scale - listing.precision), listing.multiple or 1)
+        net = Units(net - net % step)
         if net == 0 < debit:
             raise Refused(RefusalCode.AMOUNT_TOO_SMALL, minimum=format_units(listing.minimum, scale))
     check_amount(listing, scale, net, fee_inside=False)
-    charged = listing.fee if command.fee_rule is FeeRule.ON_TOP else Units(0)
+    # There is no "inside" between two assets: whatever is charged is debited beside the rest.
+    charged = Units(0) if command.fee_rule is FeeRule.NONE else listing.fee
     fee = rate.debited(charged, source_scale, scale)
     return Worth(rate.source, Units(debit + fee), fee, net, rate.encoded())
 

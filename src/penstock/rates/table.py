@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 
-from penstock.core.amounts import parse_amount
-from penstock.core.catalogue import PRICE_SCALE, Catalogue
+from penstock.core.amounts import SCALE_MAX, parse_amount
+from penstock.core.catalogue import Catalogue
 from penstock.core.rates import Rate
+from penstock.core.refusals import Refused
 from penstock.core.time import UnixMs
 
 ORIGIN = "table"
@@ -16,22 +17,40 @@ ORIGIN = "table"
 class TableRates:
     """Every pair of priced assets, by way of their prices in US dollars, as exact fractions.
 
-    prices: dollars for one whole coin, plain decimal text with at most PRICE_SCALE decimals; an asset left out has the
-    catalogue's usd_price. A table is as new as the moment it is asked. Raises Refused for a price that is no amount.
+    prices: dollars for one whole coin, plain decimal text with at most SCALE_MAX decimals; an asset left out has the
+    catalogue's usd_price, or no rate where it has none. A table is as new as the moment it is asked.
+    Raises ValueError for an asset that the catalogue does not have, and for a price that is no amount above zero.
     """
 
     def __init__(self, catalogue: Catalogue, prices: Mapping[str, str]) -> None:
-        texts = {code: asset.usd_price for code, asset in catalogue.assets.items()} | dict(prices)
-        units = {code: parse_amount(text, PRICE_SCALE) for code, text in texts.items() if text is not None}
-        self._prices = {code: price for code, price in units.items() if price and code in catalogue.assets}
+        unknown = sorted(prices.keys() - catalogue.assets.keys())
+        if unknown:
+            raise ValueError(f"a price for what is no asset: {', '.join(unknown)}")
+        texts = {code: prices.get(code, asset.usd_price) for code, asset in catalogue.assets.items()}
+        priced = {code: _units(code, text) for code, text in texts.items() if text is not None}
+        self._ratios = {
+            (source, target): Fraction(priced[source], priced[target])
+            for source in priced
+            for target in priced
+            if source != target
+        }
+        self._pairs = tuple(self._ratios)
 
     def rate(self, source: str, target: str, now_ms: UnixMs) -> Rate | None:
-        if source == target or source not in self._prices or target not in self._prices:
+        ratio = self._ratios.get((source, target))
+        if ratio is None:
             return None
-        price = Fraction(self._prices[source], self._prices[target])
-        return Rate(source, target, price.numerator, price.denominator, ORIGIN, now_ms)
+        return Rate(source, target, ratio.numerator, ratio.denominator, ORIGIN, now_ms)
 
     def pairs(self) -> tuple[tuple[str, str], ...]:
-        return tuple(
-            (source, target) for source in self._prices for target in self._prices if source != target
-        )
+        return self._pairs
+
+
+def _units(code: str, text: str) -> int:
+    try:
+        units = parse_amount(text, SCALE_MAX)
+    except Refused:
+        units = 0
+    if not units:
+        raise ValueError(f"the price of {code} is no amount above zero: {text[:64]!r}")
+    return units

@@ -5,6 +5,7 @@ from __future__ import annotations
 from penstock.core.catalogue import Catalogue
 from penstock.sandbox.destinations import DESTINATIONS
 from penstock.sandbox.seed import RECIPIENT, SandboxSecrets
+from penstock.venues.alphapo.sandbox import sandbox_account as alphapo
 from penstock.venues.bitmart.sandbox import sandbox_account as bitmart
 from penstock.venues.edgex.sandbox import sandbox_account as edgex
 from penstock.venues.sandbox_account import MakeSandboxAccount, SandboxAccount
@@ -15,6 +16,7 @@ MAKERS: dict[str, MakeSandboxAccount] = {
     "bitmart": bitmart,
     "sunx": sunx,
     "zoomex": zoomex,
+    "alphapo": alphapo,
     "edgex": edgex,
 }
 

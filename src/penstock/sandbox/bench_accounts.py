@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from penstock.core.acts import AddBookEntry, AddressKind, CreateAccount, CreateKey, CreditDeposit, SetControl
 from penstock.core.amounts import Units, parse_amount
+from penstock.core.catalogue import Catalogue
 from penstock.core.commands import Command
 from penstock.core.ids import TimeOrderedIds
 from penstock.core.time import SystemClock
 from penstock.engine.lanes import SENDING
 from penstock.engine.rows import AccountRow
 from penstock.engine.rules import Rules
-from penstock.sandbox.destinations import EVM_RECEIVER
-from penstock.sandbox.seed import run_all
+from penstock.sandbox.accounts import MAKERS
+from penstock.sandbox.destinations import DESTINATIONS, EVM_RECEIVER
+from penstock.sandbox.seed import RECIPIENT, SandboxSecrets, run_all
 from penstock.sandbox.setup import sandbox_settings
 from penstock.store.sqlite.store import DATABASE_NAME, SqliteStore
 from penstock.venues.bitmart.currencies import CurrencyNames
+from penstock.venues.sandbox_account import SandboxAccount
 
 ACTOR = "bench"
 ASSET = "USDT"
 NETWORK = "ethereum"
 BALANCE = "1000000"
 FIRST_NUMBER = 10_000_000
+BENCH_SEED = "00" * 32
+"""Worth nothing, and the same in every run."""
 
 
 class BenchAccount(msgspec.Struct, frozen=True):
@@ -81,3 +87,67 @@ def _equipment(account: AccountRow, units: Units) -> list[Command]:
         ),
         CreditDeposit(ACTOR, account_id, "spot", ASSET, NETWORK, units, reference),
     ]
+
+
+def seed_venues(state_dir: Path, wanted: Mapping[str, int]) -> dict[str, list[dict[str, object]]]:
+    """As `seed_bench`, with so many accounts for each venue. Returns their sections of sandbox.json."""
+    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    settings = sandbox_settings(state_dir, 0, None)
+    catalogue = settings.catalogue()
+    rules = Rules(catalogue, settings.policy.policy())
+    store = SqliteStore(state_dir / DATABASE_NAME, rules, SystemClock(), TimeOrderedIds())
+    drawn = SandboxSecrets(seed=BENCH_SEED, admin_token="")
+    units = parse_amount(BALANCE, catalogue.scale(ASSET))
+    sections: dict[str, list[dict[str, object]]] = {}
+    try:
+        run_all(store, [SetControl(ACTOR, SENDING, stopped=True, reason="intake benchmark")])
+        run_all(store, [CreateAccount(ACTOR, RECIPIENT.number, email=RECIPIENT.email, phone=RECIPIENT.phone)])
+        first = FIRST_NUMBER
+        for venue, count in wanted.items():
+            accounts = [_numbered(drawn, catalogue, venue, first + index) for index in range(count)]
+            first += count
+            created = run_all(store, [CreateAccount(ACTOR, account.number) for account in accounts])
+            made = [row for row in created if isinstance(row, AccountRow)]
+            assert len(made) == count, "a fresh directory is needed"
+            pairs = zip(made, accounts, strict=True)
+            run_all(
+                store, [command for row, account in pairs for command in _outfit(row, venue, account, units)]
+            )
+            sections[venue] = [dict(account.section) for account in accounts]
+    finally:
+        store.close()
+    return sections
+
+
+def _numbered(drawn: SandboxSecrets, catalogue: Catalogue, venue: str, number: int) -> SandboxAccount:
+    """The venue's sandbox account under another number, with credentials of its own."""
+    make = MAKERS[venue]
+    account = make(lambda label: drawn.draw(f"{number}/{label}"), catalogue, DESTINATIONS[:1], RECIPIENT)
+    section = {**account.section, "account_id": str(number)}
+    key_id = str(number) if account.key_id == account.number else account.key_id
+    return msgspec.structs.replace(account, number=str(number), key_id=key_id, section=section)
+
+
+def _outfit(row: AccountRow, venue: str, account: SandboxAccount, units: Units) -> list[Command]:
+    account_id = row.account_id
+    permissions = ("read", "withdraw")
+    book: list[Command] = [
+        AddBookEntry(
+            ACTOR,
+            account_id,
+            entry.kind,
+            entry.asset,
+            entry.network,
+            entry.address,
+            entry.memo,
+            entry.remark,
+            entry.verified,
+        )
+        for entry in account.book
+    ]
+    deposits: list[Command] = [
+        CreditDeposit(ACTOR, account_id, wallet, ASSET, NETWORK, units, f"bench/{account.number}/{wallet}")
+        for wallet in ("spot", "fund")
+    ]
+    key = CreateKey(ACTOR, account_id, venue, account.key_id, account.secret, account.passphrase, permissions)
+    return [key, *book, *deposits]

@@ -23,7 +23,8 @@ from penstock.core.points import point
 from penstock.core.time import SystemClock
 from penstock.engine.rules import Rules
 from penstock.process import prepare_process, settle_memory
-from penstock.rates.table import TableRates
+from penstock.rates.live import LiveRates
+from penstock.rates.opening import open_rates
 from penstock.server.admin import admin_app
 from penstock.server.app import make_app
 from penstock.server.gate import Gate
@@ -78,11 +79,20 @@ def run(config: FrontConfig) -> None:
     addresses = AddressRules(catalogue, config.senders)
     reader = SqliteReader(Path(config.database), rules, clock)
     store = RemoteStore(reader)
-    world = World(catalogue, addresses.check, new_trace, clock.now_ms, TableRates(catalogue, settings.rates.table))
+    rates = open_rates(
+        settings.rates.table, settings.rates.exchange, settings.rates.refresh_s, catalogue, clock
+    )
+    world = World(catalogue, addresses.check, new_trace, clock.now_ms, rates)
     token = settings.admin_token.read()
     # Of the one secret that every process of a service has; a cursor proves itself with it, nothing else does.
     cursor_key = hmac.digest(token.reveal(), b"penstock: cursors of pages", "sha256")
-    gate = Gate(venues(world, cursor_key), store, clock, settings.failed_auth_per_minute)
+    gate = Gate(
+        venues(world, cursor_key),
+        store,
+        clock,
+        settings.failed_auth_per_minute,
+        limit_by_ip=settings.limit_by_ip,
+    )
     admin = admin_app(store, catalogue, rules.policy, token, addresses.check, clock)
 
     def refusal_body(status: int, target: bytes, _reason: str) -> tuple[bytes, bytes]:
@@ -104,6 +114,8 @@ def run(config: FrontConfig) -> None:
         os.close(config.ready)
 
     run_server(server, socket.socket(fileno=config.listening), started)
+    if isinstance(rates, LiveRates):
+        rates.stop()
     gate.close()
     reader.close()
 

@@ -15,6 +15,7 @@ import structlog
 
 from penstock.core.commands import CustomerCommand, Exchange, Transfer, Withdraw
 from penstock.core.points import point
+from penstock.core.queries import FindChallenge
 from penstock.core.refusals import InDoubt, Refused, Unavailable
 from penstock.core.time import Clock
 from penstock.core.views import Accepted, KeyView
@@ -78,6 +79,7 @@ class Gate:
     failed_auth_per_minute: failed authentications from one source, and apart from that under one key id,
     before further ones are answered in the venue's harsher words; None: never. Only failures are: a valid
     signature is never turned away for what others tried from its address or under its key id.
+    limit_by_ip: whether the limits that a venue's routes share are counted for each source address.
     """
 
     def __init__(
@@ -86,7 +88,10 @@ class Gate:
         store: AsyncStore,
         clock: Clock,
         failed_auth_per_minute: int | None = None,
+        *,
+        limit_by_ip: bool = True,
     ) -> None:
+        self._limit_by_ip = limit_by_ip
         self._store = store
         self._clock = clock
         self._keys = KeyDirectory(store, clock)
@@ -115,7 +120,11 @@ class Gate:
             path = route.path.encode()
             methods = self._routes.setdefault(path, {})
             assert route.method not in methods, f"{route.method} {route.path} is served twice"
-            shared = [self._counting(venue, limit) for limit in route.shared]
+            shared = [
+                self._counting(venue, limit)
+                for limit in route.shared
+                if limit.scope is not Scope.IP or self._limit_by_ip
+            ]
             methods[route.method] = Served(
                 venue,
                 route,
@@ -284,6 +293,8 @@ class Gate:
             try:
                 if isinstance(question, CustomerCommand):
                     answer = await self._carry_out(question, now_ms)
+                elif isinstance(question, FindChallenge) and self._store.reader().reads_at_once:
+                    answer = self._store.ask(question)
                 else:
                     loop = asyncio.get_running_loop()
                     answer = await loop.run_in_executor(self._readers, self._store.ask, question)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from penstock.venues.alphapo import Alphapo
+from penstock.venues.alphapo.callbacks import write_callback as alphapo_callback
 from penstock.venues.bitmart import Bitmart
 from penstock.venues.edgex import Edgex
 from penstock.venues.sunx import Sunx
@@ -14,8 +16,14 @@ def venues(world: World, cursor_key: bytes) -> list[Venue]:
 
     cursor_key: what proves that a page's cursor was ours; the same in every process of a service.
     """
-    return [Bitmart(world), Sunx(world), Zoomex(world), Edgex(world, cursor_key=cursor_key)]
+    return [
+        Bitmart(world),
+        Sunx(world),
+        Zoomex(world),
+        Alphapo(world),
+        Edgex(world, cursor_key=cursor_key),
+    ]
 
 
-CALLBACKS: dict[str, WriteCallback] = {}
+CALLBACKS: dict[str, WriteCallback] = {"alphapo": alphapo_callback}
 """How the venues that call their customers back write those calls."""

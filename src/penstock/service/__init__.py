@@ -9,6 +9,7 @@ from pathlib import Path
 from penstock.config import Settings, SettingsInvalid, read_settings
 from penstock.core.refusals import Unavailable
 from penstock.process import LockedState, announce, prepare_process
+from penstock.rates.table import TableRates
 from penstock.sandbox.accounts import sandbox_accounts
 from penstock.sandbox.document import write_sandbox_json
 from penstock.sandbox.seed import sandbox_secrets
@@ -67,6 +68,10 @@ def _checked(settings: Settings) -> Path:
     """
     settings.catalogue()
     settings.policy.policy()
+    try:
+        TableRates(settings.catalogue(), settings.rates.table)
+    except ValueError as error:
+        raise SettingsInvalid(f"rates.table: {error}") from error
     if len(settings.admin_token.read().reveal()) < TOKEN_BYTES_MIN:
         raise SettingsInvalid(f"admin_token: it must have at least {TOKEN_BYTES_MIN} bytes")
     signer_config = Path(settings.state_dir) / settings.signer_config
@@ -84,12 +89,21 @@ def run_sandbox(
     evm_rpc: str | None = None,
     chain_pace_ms: int | None = None,
     evm_confirmations: int = 1,
+    *,
+    limit_by_ip: bool = True,
 ) -> int:
     """`penstock sandbox`: the same service with seed data and simulated chains. Returns the exit code."""
     try:
         with LockedState(state_dir):
             prepare_process()
-            service = open_sandbox(state_dir.absolute(), port, evm_rpc, chain_pace_ms, evm_confirmations)
+            service = open_sandbox(
+                state_dir.absolute(),
+                port,
+                evm_rpc,
+                chain_pace_ms,
+                evm_confirmations,
+                limit_by_ip=limit_by_ip,
+            )
             try:
                 service.serve(lambda url: _sandbox_ready(service, url))
             finally:

@@ -26,12 +26,19 @@ class _Keystore(msgspec.Struct, frozen=True):
 
 
 def open_sandbox(
-    state_dir: Path, port: int, evm_rpc: str | None, chain_pace_ms: int | None, evm_confirmations: int
+    state_dir: Path,
+    port: int,
+    evm_rpc: str | None,
+    chain_pace_ms: int | None,
+    evm_confirmations: int,
+    *,
+    limit_by_ip: bool = True,
 ) -> Service:
     """Everything but the listening socket; safe to call again on the same directory after any end."""
     drawn = sandbox_secrets(state_dir)
     write_private(state_dir / "admin-token", drawn.admin_token.encode())
     settings = sandbox_settings(state_dir, port, chain_pace_ms)
+    settings = msgspec.structs.replace(settings, limit_by_ip=limit_by_ip)
     config = _signer(state_dir, settings)
     if evm_rpc is not None:
         contracts = dev_contracts(settings, evm_rpc, _evm_address(config), state_dir)

@@ -5,20 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from penstock.core.amounts import Units
-from penstock.core.catalogue import Asset, Catalogue, Listing, Network
-from penstock.core.commands import (
+from penstock.core.acts import (
     AddBookEntry,
     AddressKind,
-    ClaimLane,
-    Command,
     CreateAccount,
     CreateKey,
     CreditDeposit,
+    RecordOpening,
+)
+from penstock.core.amounts import Units
+from penstock.core.catalogue import Asset, Catalogue, Listing, Network
+from penstock.core.commands import (
+    ClaimLane,
+    Command,
     LaneStep,
     Plan,
     RecipientKind,
-    RecordOpening,
     RecordSent,
     RecordSigned,
     Settle,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from penstock.core.acts import AddressKind
 from penstock.core.catalogue import Network
-from penstock.core.commands import AddressKind
 from penstock.core.refusals import RefusalCode, Refused
 from penstock.core.time import UnixMs
 from penstock.engine.book import covers, find_entry

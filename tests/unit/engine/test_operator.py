@@ -7,23 +7,22 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from penstock.core.amounts import Units
-from penstock.core.commands import (
+from penstock.core.acts import (
     AddBookEntry,
     AddressKind,
-    Command,
     CreateAccount,
     CreateKey,
     CreditDeposit,
     FreezeAccount,
     FreezeKey,
-    Quarantine,
     RecordOpening,
     ReleaseQuarantine,
     RemoveBookEntry,
     SetControl,
     SetDepositAddress,
 )
+from penstock.core.amounts import Units
+from penstock.core.commands import Command, Quarantine
 from penstock.core.ids import AccountId
 from penstock.core.refusals import RefusalCode
 from penstock.engine.ledger import gas_wallet

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from penstock.core.acts import FreezeAccount, RemoveBookEntry, SetControl
 from penstock.core.commands import (
     ClaimLane,
     Command,
-    FreezeAccount,
     LaneStep,
     Plan,
     PlanFiller,
@@ -20,8 +20,6 @@ from penstock.core.commands import (
     RecordSent,
     RecordSigned,
     Reject,
-    RemoveBookEntry,
-    SetControl,
     Unplan,
 )
 from penstock.core.ids import AttemptId, WithdrawalId

@@ -64,6 +64,21 @@ class Record(msgspec.Struct, frozen=True, rename="camel"):
     l2_reject_reason: str = ""
 
 
+class Layer1Transaction(msgspec.Struct, frozen=True, rename="camel"):
+    hash: str = ""
+
+
+class NormalRecord(msgspec.Struct, frozen=True, rename="camel"):
+    """The asset service's view of a withdrawal: the transaction that paid it, once that is final."""
+
+    id: str
+    l1_confirmed_tx: Layer1Transaction | None = None
+
+    @property
+    def tx_hash(self) -> str:
+        return "" if self.l1_confirmed_tx is None else self.l1_confirmed_tx.hash
+
+
 class Page(msgspec.Struct, frozen=True, rename="camel"):
     """next_page_offset_data: what the next page is asked for with, "" on the last one."""
 
@@ -82,8 +97,8 @@ class Collateral(msgspec.Struct, frozen=True, rename="camel"):
 class CoinFacts(msgspec.Struct, frozen=True):
     """What must be known of a coin to withdraw it.
 
-    decimals: of an amount. contract: of the token that is paid out, on the chain that layer 2 settles on. minimum: as the
-    venue says it, None where it is another coin's.
+    decimals: of an amount. contract: of the token that is paid out, on the chain that layer 2 settles on. minimum: as
+    the venue says it, None where it is another coin's.
     """
 
     coin_id: str
@@ -104,6 +119,10 @@ def read_withdraw_id(http_status: int, body: bytes) -> str:
 
 def read_records(http_status: int, body: bytes) -> tuple[Record, ...]:
     return _read(http_status, body, tuple[Record, ...])
+
+
+def read_normal_records(http_status: int, body: bytes) -> tuple[NormalRecord, ...]:
+    return _read(http_status, body, tuple[NormalRecord, ...])
 
 
 def read_page(http_status: int, body: bytes) -> Page:

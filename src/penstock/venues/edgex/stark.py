@@ -111,17 +111,20 @@ def pedersen_hash(first: int, second: int) -> int:
 
 
 def read_private_key(secret: Secret) -> int | None:
-    """The number behind hex text, None where it is none from 1 to N - 1. The result is a secret: do not keep it."""
+    """The key behind at most 64 hex digits, 1 to N - 1; None where there is none. It is a secret: do not keep it.
+
+    A larger number is reduced modulo N, as edgeX's own Python SDK does it (0.3.0).
+    """
     found = _HEX.fullmatch(secret.reveal().decode("latin-1"))
-    number = int(found[1], 16) if found else 0
-    return number if 1 <= number < N else None
+    number = int(found[1], 16) % N if found else 0
+    return number or None
 
 
 def public_key_text(private_key: Secret) -> str:
     """The key's public half as `read_public_key` wants it. Raises ValueError for what is no private key."""
     number = read_private_key(private_key)
     if number is None:
-        raise ValueError("a Stark private key is hex text of a number below the curve's order")
+        raise ValueError("a Stark private key is at most 64 hexadecimal digits, and not zero")
     x, y = public_point(number)
     return f"{x:064x}:{y:064x}"
 
@@ -134,5 +137,5 @@ def sign(private_key: Secret, message: int) -> Signature:
     assert 0 <= message < BOUND, "a hash that cannot be signed"
     number = read_private_key(private_key)
     if number is None:
-        raise ValueError("a Stark private key is hex text of a number below the curve's order")
+        raise ValueError("a Stark private key is at most 64 hexadecimal digits, and not zero")
     return Signature(*_sign(number, message))

@@ -1,0 +1,180 @@
+"""What AlphaPo can be asked for that changes nothing, as steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import TypeVar
+
+from penstock.client.alphapo_values import (
+    NAME,
+    to_balances,
+    to_currencies,
+    to_deposit_address,
+    to_withdrawal,
+)
+from penstock.client.asking import ask
+from penstock.client.errors import BadReply, NotOffered, PenstockClientError, VenueRefused
+from penstock.client.steps import Reply, SignedRequest, Steps
+from penstock.client.values import (
+    Balance,
+    BookAddress,
+    Currency,
+    DepositAddress,
+    Fee,
+    Withdrawal,
+    amount_text,
+)
+from penstock.venues.alphapo import client_wire as wire
+
+T = TypeVar("T")
+Wire = TypeVar("Wire")
+Amount = str | Decimal | int
+
+DEPOSITS_ID = "penstock"
+"""The foreign_id under which deposit addresses are asked for; the venue lets it repeat."""
+
+
+class AlphapoReader:
+    """One merchant's key at AlphaPo, or at a Penstock that answers as AlphaPo; reading only."""
+
+    def __init__(self, credentials: wire.Credentials) -> None:
+        self._credentials = credentials
+
+    def withdrawal(self, withdrawal_id: str) -> Steps[Withdrawal]:
+        if not (withdrawal_id.isascii() and withdrawal_id.isdecimal()):
+            raise ValueError(f"a withdrawal of {NAME} goes by its number, not {withdrawal_id[:64]!r}")
+        request = wire.transaction(self._credentials, number=int(withdrawal_id))
+        return self._read(request, wire.read_transaction, to_withdrawal)
+
+    def withdrawals(
+        self, currency: str | None, limit: int, from_ms: int | None, to_ms: int | None
+    ) -> Steps[tuple[Withdrawal, ...]]:
+        del currency, limit, from_ms, to_ms  # for none of them
+        raise NotOffered(NAME, "list of withdrawals")
+
+    def balances(self) -> Steps[tuple[Balance, ...]]:
+        return self._read(wire.accounts(self._credentials), wire.read_accounts, to_balances)
+
+    def fee(self, currency: str) -> Steps[Fee]:
+        """The venue tells a fee only of what was sent."""
+        del currency  # for none of them
+        raise NotOffered(NAME, "fees ahead of a withdrawal")
+
+    def currencies(self) -> Steps[tuple[Currency, ...]]:
+        return self._read(wire.currencies(self._credentials), wire.read_currencies, to_currencies)
+
+    def addresses(self) -> Steps[tuple[BookAddress, ...]]:
+        raise NotOffered(NAME, "address book")
+
+    def deposit_address(self, currency: str) -> Steps[DepositAddress]:
+        request = wire.take_address(self._credentials, currency=currency, foreign_id=DEPOSITS_ID)
+        return self._read(request, wire.read_address, to_deposit_address)
+
+    def find(self, foreign_id: str) -> Steps[Withdrawal | None]:
+        try:
+            return (
+                yield from self._read(
+                    wire.transaction(self._credentials, foreign_id=foreign_id),
+                    wire.read_transaction,
+                    to_withdrawal,
+                )
+            )
+        except VenueRefused as refused:
+            if refused.code != "not_found":
+                raise
+            return None
+
+    # ---- what this venue alone has -----------------------------------------------------------------------------------
+
+    def transactions_info(
+        self, *, number: int | None = None, foreign_id: str = "", txid: str = "", by_query: bool = False
+    ) -> Steps[wire.Transaction]:
+        """A withdrawal or exchange by one of its three names, with its rows and fees.
+
+        by_query: for where a body on GET does not get through.
+        """
+        request = wire.transaction(
+            self._credentials, number=number, foreign_id=foreign_id, txid=txid, by_query=by_query
+        )
+        return self._read(request, wire.read_transaction, _same)
+
+    def pairs(self, *, currency_from: str = "", currency_to: str = "") -> Steps[tuple[wire.Pair, ...]]:
+        """What can be exchanged for what, with the least amount and the rate."""
+        request = wire.pairs(self._credentials, currency_from, currency_to)
+        return self._read(request, wire.read_pairs, _same)
+
+    def rates(self, *, currency_from: str = "", currency_to: str = "") -> Steps[tuple[wire.Pair, ...]]:
+        """As pairs."""
+        request = wire.rates(self._credentials, currency_from, currency_to)
+        return self._read(request, wire.read_pairs, _same)
+
+    def exchange_calculate(
+        self,
+        *,
+        sender_currency: str,
+        receiver_currency: str,
+        sender_amount: Amount | None = None,
+        receiver_amount: Amount | None = None,
+    ) -> Steps[wire.Calculation]:
+        """What an exchange comes to, at a price that holds for a minute. One of the two amounts."""
+        request = wire.calculate(
+            self._credentials,
+            sender_currency=sender_currency,
+            receiver_currency=receiver_currency,
+            sender_amount=optional(sender_amount),
+            receiver_amount=optional(receiver_amount),
+        )
+        return self._read(request, wire.read_calculation, _same)
+
+    def addresses_take(
+        self, *, currency: str, foreign_id: str, convert_to: str = "", end_user_reference: str = ""
+    ) -> Steps[wire.TakenAddress]:
+        """An address for deposits, for the customer that foreign_id names."""
+        request = wire.take_address(
+            self._credentials,
+            currency=currency,
+            foreign_id=foreign_id,
+            convert_to=convert_to,
+            end_user_reference=end_user_reference,
+        )
+        return self._read(request, wire.read_address, _same)
+
+    def ping(self) -> Steps[str]:
+        """Whether the venue answers: "OK"."""
+        return self._read(wire.ping(), wire.read_ping, _same)
+
+    def _read(
+        self, request: wire.OutgoingRequest, read: Callable[[int, bytes], Wire], convert: Callable[[Wire], T]
+    ) -> Steps[T]:
+        def understood(reply: Reply) -> T:
+            try:
+                return convert(read(reply.status, reply.body))
+            except wire.VenueError as error:
+                raise refusal(error) from None
+
+        return ask(NAME, lambda: signed(request), understood, _rate_limit_pause_ms)
+
+
+def _same(value: T) -> T:
+    return value
+
+
+def optional(amount: Amount | None) -> str:
+    return "" if amount is None else amount_text(amount)
+
+
+def signed(request: wire.OutgoingRequest) -> SignedRequest:
+    return SignedRequest(request.method, request.target, request.headers, request.body, request.body.decode())
+
+
+def refusal(error: wire.VenueError) -> PenstockClientError:
+    if not error.code:
+        return BadReply(NAME, error.message, error.http_status)
+    return VenueRefused(NAME, error.code, error.message, error.http_status)
+
+
+def _rate_limit_pause_ms(reply: Reply) -> int | None:
+    """Only a Penstock says how long to wait."""
+    wait_s = reply.headers.get("retry-after", "")[:6]
+    return int(wait_s) * 1_000 if wait_s.isascii() and wait_s.isdecimal() else None

@@ -1,0 +1,121 @@
+"""edgeX's replies as the client's values, its names for coins, and what its withdrawals have no words for. ValueError
+where a reply makes no sense.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Context, Decimal, InvalidOperation
+
+from penstock.client.errors import NotOffered
+from penstock.client.values import Balance, Currency, Fee, Payment, Status, Withdrawal
+from penstock.venues.edgex import client_wire as wire
+
+NAME = "edgex"
+WALLET = "collateral"
+"""The one wallet that layer 2 keeps for an account."""
+
+# Python's default of 28 digits would round a large amount.
+_EXACT = Context(prec=120)
+
+_STATUS = {
+    wire.Status.PENDING: Status.ACCEPTED,
+    wire.Status.CENSORED: Status.PROCESSING,
+    wire.Status.APPROVED: Status.DONE,
+    wire.Status.CENSOR_FAILED: Status.FAILED,
+    wire.Status.REJECTED: Status.FAILED,
+    wire.Status.REJECTION_APPROVED: Status.FAILED,
+    # Of the schema only; whoever meets them has to go on waiting.
+    wire.Status.UNKNOWN: Status.PROCESSING,
+    wire.Status.UNRECOGNIZED: Status.PROCESSING,
+}
+assert _STATUS.keys() == set(wire.Status)
+
+
+def check_payment(payment: Payment) -> None:
+    """Raises NotOffered or ValueError for what the venue has no field for: it would be lost without a word."""
+    if payment.recipient:
+        raise NotOffered(NAME, "payment to another account by this client")
+    if payment.memo:
+        raise ValueError(f"{NAME} pays on an Ethereum chain, where there is no memo")
+    if payment.wallet.lower() not in {"", WALLET}:
+        raise ValueError(f"{NAME} pays from its {WALLET} wallet only, not from {payment.wallet[:32]!r}")
+    if payment.debit_currency:
+        raise ValueError(f"{NAME} pays in the coin that it debits")
+    if payment.remark:
+        raise ValueError(f"{NAME} takes no remark")
+
+
+def coin_named(name: str, coins: Sequence[wire.CoinFacts]) -> wire.CoinFacts:
+    """The coin with this name ("USDT") or id ("1000"). Raises ValueError for any other."""
+    for coin in coins:
+        if name in {coin.name, coin.coin_id}:
+            return coin
+    has = ", ".join(f"{coin.name} ({coin.coin_id})" for coin in coins) or "none"
+    raise ValueError(f"{NAME} pays out no {name[:64]!r}; it has: {has}")
+
+
+def check_network(network: str, coin: wire.CoinFacts) -> None:
+    """Raises ValueError unless the coin is paid out there. Withdrawals leave layer 2 on its own chain only."""
+    if network.lower() not in {"ethereum", "eth", "erc20", coin.chain.lower(), coin.chain_id}:
+        raise ValueError(f"{NAME} pays {coin.name} on {coin.chain} only, not on {network[:64]!r}")
+
+
+def to_withdrawal(record: wire.Record, coins: Sequence[wire.CoinFacts]) -> Withdrawal:
+    """A coin that is no longer listed goes by its id. The record tells of no fee and of no transaction."""
+    amount = _decimal(record.amount)
+    return Withdrawal(
+        venue=NAME,
+        withdrawal_id=record.id,
+        currency=next((coin.name for coin in coins if coin.coin_id == record.coin_id), record.coin_id),
+        amount=amount,
+        fee=Decimal(0),
+        net=amount,
+        address=record.eth_address,
+        memo="",
+        tx_id="",
+        status=_STATUS[record.status],
+        venue_status=record.status.value,
+        requested_at_ms=int(record.created_time),
+    )
+
+
+def to_balances(rows: Sequence[wire.Collateral], coins: Sequence[wire.CoinFacts]) -> tuple[Balance, ...]:
+    """Whatever of a coin cannot be withdrawn now is held: pending withdrawals, margin, orders."""
+    names = {coin.coin_id: coin.name for coin in coins}
+    found: list[Balance] = []
+    for row in rows:
+        available = _decimal(row.available_amount)
+        held = max(_EXACT.subtract(_decimal(row.total_equity), available), Decimal(0))
+        found.append(Balance(WALLET, names.get(row.coin_id, row.coin_id), available, held))
+    return tuple(found)
+
+
+def to_fee(coin: wire.CoinFacts) -> Fee:
+    """The amount asked for arrives whole (edgeX docs, "Withdrawals": on Ethereum only gas is charged)."""
+    return Fee(coin.name, Decimal(0), _decimal(coin.minimum or "0"), coin.decimals, None)
+
+
+def to_currency(coin: wire.CoinFacts) -> Currency:
+    return Currency(
+        currency=coin.name,
+        coin=coin.name,
+        network=coin.chain,
+        name=coin.name,
+        contract=coin.contract,
+        withdraw_enabled=coin.withdraw_enabled,
+        # Deposits are transactions to the venue's contract, of which the client knows nothing.
+        deposit_enabled=False,
+        fee=Decimal(0),
+        minimum=None if coin.minimum is None else _decimal(coin.minimum),
+    )
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite():
+        raise ValueError(f"not an amount: {text[:64]!r}")
+    return number
