@@ -167,10 +167,7 @@ class Wallet:
 
     def as_ethereum_message(self, content: str) -> str:
         """EIP-191, which the venue does not take."""
-        return (
-            "0x"
-            + EthAccount.sign_message(encode_defunct(text=content), self.private_key).signature.hex()
-        )
+        return "0x" + EthAccount.sign_message(encode_defunct(text=content), self.private_key).signature.hex()
 
     def by_the_old_way(self, content: str) -> str:
         """TronWeb's first `sign`, whose header always says 32 bytes, and which the venue does not take."""

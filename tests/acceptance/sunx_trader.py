@@ -102,14 +102,22 @@ class Trader:
         return self.customer.units("USDT", "spot")
 
 
-def new_trader(sandbox: Sandbox, usdt: str = "1000", wallet: Wallet | None = None) -> Trader:
-    customer = open_account(sandbox)
+def new_trader(
+    sandbox: Sandbox, usdt: str = "1000", wallet: Wallet | None = None, **account: object
+) -> Trader:
+    """account: further fields of the account, as the admin API has them."""
+    customer = open_account(sandbox, **account)
     own = wallet or Wallet(secrets.token_hex(32))
     customer.list_address(own.address, network="tron")
     if usdt != "0":
         customer.credit("USDT", usdt, wallet="spot", network="tron")
     access_key, secret = customer.key("sunx")
     return Trader(customer, ApiKey(access_key, secret), own)
+
+
+def stored(sandbox: Sandbox) -> dict[str, int]:
+    """Rows that tell of withdrawals and money. History apart: a quote grows old by itself."""
+    return {table: count for table, count in sandbox.stored().items() if table != "history"}
 
 
 def told(answer: Answer) -> dict[str, Any]:

@@ -19,8 +19,9 @@ from penstock.core.commands import Withdraw
 from penstock.core.ids import AccountId, TimeOrderedIds
 from penstock.core.secret import Secret
 from penstock.core.time import ManualClock
-from penstock.engine.rows import ROW_TYPES, AuditRow
+from penstock.engine.row_types import ROW_TYPES
 from penstock.engine.rules import Policy, Rules
+from penstock.engine.sending_rows import AuditRow
 from penstock.server.admin import admin_app
 from penstock.store.sqlite.store import SqliteStore
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from penstock.core.commands import ClaimLane, Quarantine
-from penstock.engine.rows import AccountRow, ApiKeyRow, ControlRow, DepositAddressRow
+from penstock.engine.rows import AccountRow, ApiKeyRow, DepositAddressRow
+from penstock.engine.sending_rows import ControlRow
 from penstock.store.verify import verify
 from tests.api.admin_world import ADDRESS, OTHER_ADDRESS, TOKEN, TRON_ADDRESS, USDT, World, open_world
 

@@ -87,13 +87,13 @@ class _Handler(BaseHTTPRequestHandler):
             inside = site.insides.pop(0) if len(site.insides) > 1 else site.insides[0]
             self._write(200 if known else 401, {}, json.dumps(inside).encode())
             return
-        self._answer(site, b"")
+        self._answer(site)
 
     def do_POST(self) -> None:
-        site: Site = self.server.site  # type: ignore[attr-defined]
-        self._answer(site, self.rfile.read(int(self.headers["Content-Length"])))
+        self._answer(self.server.site)  # type: ignore[attr-defined]
 
-    def _answer(self, site: Site, body: bytes) -> None:
+    def _answer(self, site: Site) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
         try:
             status, headers, text = site.fake.answer(self.command, self.path, dict(self.headers), body)
         except ConnectionResetError:

@@ -1,4 +1,4 @@
-"""Zoomex for these tests: the dialect itself in front of a memory of what it accepted, or what it was told to answer."""
+"""Zoomex for these tests: the dialect itself before a memory of what it accepted, or what it was told to answer."""
 
 from __future__ import annotations
 

@@ -147,7 +147,8 @@ class Deployment:
     def restart(self) -> None:
         """The service ends and starts again; the chain and the signer go on."""
         self.store.close()
-        self.store = SqliteStore(self.node.database, self.rules, self.clock, TimeOrderedIds(node=1))
+        ids = TimeOrderedIds(node=10 + self.owners)
+        self.store = SqliteStore(self.node.database, self.rules, self.clock, ids)
         self.lane = self.new_lane()
 
     def new_lane(self) -> Lane:

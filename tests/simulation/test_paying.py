@@ -13,7 +13,7 @@ from penstock.core.commands import RecordSigned
 from penstock.core.intents import decode_intent
 from penstock.core.refusals import RefusalCode, Refused
 from penstock.core.states import State
-from penstock.engine.rows import AttemptRow, LaneRow, NonceRow
+from penstock.engine.sending_rows import AttemptRow, LaneRow, NonceRow
 from penstock.signer.messages import Reason
 from penstock.workers.chain_worker import make_pass, run_pass
 from tests.simulation.deployment import RECEIVERS, Deployment

@@ -19,7 +19,7 @@ from penstock.core.ids import WithdrawalId
 from penstock.core.refusals import Refused
 from penstock.core.states import State
 from penstock.core.views import Accepted
-from penstock.engine.rows import AttemptRow, LaneRow
+from penstock.engine.sending_rows import AttemptRow, LaneRow
 from penstock.engine.transitions import TRANSITIONS
 from penstock.signer.messages import Reason
 from penstock.workers.chain_worker import run_pass

@@ -1,17 +1,24 @@
-"""An empty store of each kind, and the same with accounts in it. A second database is one more name here."""
+"""An empty store of each kind, and the same with accounts in it. A further database is one more name in DATABASES."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from penstock.core.ids import TimeOrderedIds
-from penstock.core.time import ManualClock
+from penstock.core.ids import Ids, TimeOrderedIds
+from penstock.core.time import Clock, ManualClock
+from penstock.engine.rules import Rules
+from penstock.store.postgres.store import PostgresStore
 from penstock.store.sqlite.store import SqliteStore
 from penstock.store.store import Store
+from tests.postgres import database
 from tests.store.samples import RULES, START_MS, PausingIds, Seeded
+
+DATABASES = ("sqlite", "postgres")
+Open = Callable[[Rules, Clock, Ids], Store]
 
 
 @pytest.fixture
@@ -24,18 +31,25 @@ def ids() -> PausingIds:
     return PausingIds()
 
 
-@pytest.fixture(params=["sqlite"])
-def open_store(
-    request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock, ids: PausingIds
-) -> Iterator[Callable[[], Store]]:
-    """Opens the same database again at every call; the one opened before is closed first."""
-    assert request.param == "sqlite"
+@pytest.fixture(params=DATABASES)
+def open_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
+    """Opens one and the same database at every call; who opens it closes it."""
+    if request.param == "sqlite":
+        yield partial(SqliteStore, tmp_path / "penstock.db")
+    else:
+        with database() as url:
+            yield partial(PostgresStore, url)
+
+
+@pytest.fixture
+def open_store(open_database: Open, clock: ManualClock, ids: PausingIds) -> Iterator[Callable[..., Store]]:
+    """Opens the same database again at every call, with RULES or others; the one opened before is closed first."""
     opened: list[Store] = []
 
-    def make() -> Store:
+    def make(rules: Rules = RULES) -> Store:
         for store in opened:
             store.close()
-        opened[:] = [SqliteStore(tmp_path / "penstock.db", RULES, clock, ids)]
+        opened[:] = [open_database(rules, clock, ids)]
         return opened[0]
 
     yield make
@@ -48,16 +62,13 @@ def seeded(open_store: Callable[[], Store], clock: ManualClock, ids: PausingIds)
     return Seeded(open_store(), clock, ids)
 
 
-@pytest.fixture(params=["sqlite"])
-def open_second(
-    request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock
-) -> Iterator[Callable[[], Store]]:
+@pytest.fixture
+def open_second(open_database: Open, clock: ManualClock) -> Iterator[Callable[[], Store]]:
     """Opens the database of `open_store` once more, as another process would."""
-    assert request.param == "sqlite"
     opened: list[Store] = []
 
     def make() -> Store:
-        opened.append(SqliteStore(tmp_path / "penstock.db", RULES, clock, TimeOrderedIds(node=2)))
+        opened.append(open_database(RULES, clock, TimeOrderedIds(node=2)))
         return opened[-1]
 
     yield make

@@ -8,30 +8,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from penstock.core.amounts import Units
-from penstock.core.catalogue import Asset, Catalogue, Listing, Network
-from penstock.core.commands import (
+from penstock.core.acts import (
     AddBookEntry,
     AddressKind,
-    ClaimLane,
-    Command,
     CreateAccount,
     CreateKey,
     CreditDeposit,
-    LaneStep,
-    Plan,
-    RecipientKind,
     RecordOpening,
     SetControl,
-    Transfer,
-    Withdraw,
 )
+from penstock.core.amounts import Units
+from penstock.core.catalogue import Asset, Catalogue, Listing, Network
+from penstock.core.commands import ClaimLane, Command, LaneStep, Plan, RecipientKind, Transfer, Withdraw
 from penstock.core.ids import AccountId, TimeOrderedIds, WithdrawalId
 from penstock.core.intents import SimulatedIntent, encode_intent
 from penstock.core.time import ManualClock
 from penstock.core.views import Accepted
-from penstock.engine.rows import AccountRow, BalanceRow, LaneRow
+from penstock.engine.rows import AccountRow, BalanceRow
 from penstock.engine.rules import Policy, Rules
+from penstock.engine.sending_rows import LaneRow
 from penstock.store.store import Store
 
 START_MS = 1_800_000_000_000

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 import msgspec
 import pytest
 
+from penstock.core.acts import CreditDeposit, FreezeAccount
 from penstock.core.amounts import Units
-from penstock.core.commands import Command, CreditDeposit, FreezeAccount, Reject
+from penstock.core.commands import Command, Reject
 from penstock.core.refusals import Refused
 from penstock.core.views import Accepted
 from penstock.engine.rows import BalanceRow

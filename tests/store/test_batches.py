@@ -8,30 +8,13 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from penstock.core.commands import (
-    ClaimLane,
-    CreateAccount,
-    CreateKey,
-    CreditDeposit,
-    FreezeAccount,
-    LaneStep,
-    Reject,
-    RemoveBookEntry,
-    Unplan,
-)
+from penstock.core.acts import CreateAccount, CreateKey, CreditDeposit, FreezeAccount, RemoveBookEntry
+from penstock.core.commands import ClaimLane, LaneStep, Reject, Unplan
 from penstock.core.refusals import RefusalCode, Refused, Unavailable
 from penstock.core.views import Accepted
 from penstock.engine.ledger import gas_wallet
-from penstock.engine.rows import (
-    AccountRow,
-    AttemptRow,
-    AuditRow,
-    BookRow,
-    EntryRow,
-    LaneRow,
-    RequestRow,
-    WithdrawalRow,
-)
+from penstock.engine.rows import AccountRow, BookRow, EntryRow, RequestRow, WithdrawalRow
+from penstock.engine.sending_rows import AttemptRow, AuditRow, LaneRow
 from penstock.store.store import Store
 from penstock.store.verify import verify
 from tests.store.samples import DEPOSIT, SENDER, Seeded, answer

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from penstock.core.amounts import Units
+from penstock.core.commands import Command, Exchange
+from penstock.core.rates import Conversion, Given, Rate
 from penstock.core.refusals import InDoubt, Unavailable
 from penstock.core.time import ManualClock
 from penstock.core.views import Accepted
-from penstock.engine.rows import RequestRow
-from penstock.store.sqlite.batch import BatchRunner, CommitInDoubt
+from penstock.engine.rows import RequestRow, WithdrawalRow
+from penstock.store.deciding import CommitInDoubt
+from penstock.store.delivery import Submission
+from penstock.store.sqlite.batch import BatchRunner
 from penstock.store.sqlite.connection import open_writer
+from penstock.store.sqlite.recovering import SqliteBatches
 from penstock.store.sqlite.store import SqliteStore
-from penstock.store.sqlite.writer import Submission, Writer
 from penstock.store.verify import verify
+from penstock.store.writer import Writer, exit_process
 from tests.store.failing_disk import FailingDisk
 from tests.store.samples import RULES, START_MS, PausingIds, Seeded
 
@@ -122,9 +129,12 @@ def test_what_was_stored_is_never_called_lost(tmp_path: Path) -> None:
     seeded = Seeded(store, clock, ids)
     runners = [_CommitsAndSaysNothing, BatchRunner]
     writer = Writer(
-        open_writer(path),
-        lambda connection: runners.pop(0)(connection, RULES, clock, ids),
-        lambda: open_writer(path),
+        SqliteBatches(
+            open_writer(path),
+            lambda connection: runners.pop(0)(connection, RULES, clock, ids),
+            lambda: open_writer(path),
+            exit_process,
+        )
     )
     commands = [seeded.order("a", 10), seeded.transfer("b", 20)]
     futures: list[Future[object]] = []
@@ -152,12 +162,89 @@ def test_a_conflicting_request_in_a_doubtful_batch_is_not_answered_with_the_othe
     seeded.run(seeded.order("a", business='{"amount":"1"}'))
     runners = [_CommitsAndSaysNothing, BatchRunner]
     writer = Writer(
-        open_writer(path),
-        lambda connection: runners.pop(0)(connection, RULES, clock, ids),
-        lambda: open_writer(path),
+        SqliteBatches(
+            open_writer(path),
+            lambda connection: runners.pop(0)(connection, RULES, clock, ids),
+            lambda: open_writer(path),
+            exit_process,
+        )
     )
     future: Future[object] = Future()
     writer.submit(Submission(seeded.order("a", business='{"amount":"2"}'), future, None))
     assert isinstance(future.exception(10), InDoubt)
     writer.close()
     store.close()
+
+
+def _doubtful(
+    tmp_path: Path, make: Callable[[Seeded], Command], *before: Callable[[Seeded], Command]
+) -> object:
+    """The outcome of a command whose commit succeeded and seemed to fail; beside it what is stored of it."""
+    path, clock, ids = tmp_path / "penstock.db", ManualClock(START_MS), PausingIds()
+    store = SqliteStore(path, RULES, clock, ids)
+    seeded = Seeded(store, clock, ids)
+    for earlier in before:
+        seeded.run(earlier(seeded))
+    runners = [_CommitsAndSaysNothing, BatchRunner]
+    writer = Writer(
+        SqliteBatches(
+            open_writer(path),
+            lambda connection: runners.pop(0)(connection, RULES, clock, ids),
+            lambda: open_writer(path),
+            exit_process,
+        )
+    )
+    future: Future[object] = Future()
+    writer.submit(Submission(make(seeded), future, None))
+    outcome = future.exception(10) or future.result(10)
+    writer.close()
+    if isinstance(outcome, Accepted):
+        row = store.reader().row(WithdrawalRow, outcome.withdrawal_id)
+        assert row is not None
+        told = (outcome.number, outcome.state, outcome.amount, outcome.fee, outcome.net)
+        assert told == (row.number, row.state, row.amount, row.fee, row.net)
+        assert row.amount > 0
+    store.close()
+    return outcome
+
+
+def _exchange(seeded: Seeded) -> Exchange:
+    rate = Rate("USDT", "TRX", 4, 1, "table", seeded.clock.now_ms())
+    return Exchange(
+        seeded.account_id,
+        "key-0",
+        "bitmart",
+        "x",
+        "",
+        ("spot",),
+        Units(10**18),
+        Conversion(rate, Given.DEBITED),
+        numbered=True,
+    )
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda seeded: msgspec.structs.replace(seeded.order("a"), numbered=True),
+        lambda seeded: msgspec.structs.replace(seeded.transfer("b", 20), numbered=True),
+        _exchange,
+    ],
+)
+def test_what_was_found_after_a_failed_commit_is_told_as_it_was_decided(
+    tmp_path: Path, make: Callable[[Seeded], Command]
+) -> None:
+    outcome = _doubtful(tmp_path, make)
+    assert isinstance(outcome, Accepted)
+    assert outcome.number == 1
+
+
+@pytest.mark.parametrize("asked_before", [True, False])
+def test_an_id_that_is_good_for_one_answer_stays_in_doubt_when_its_commit_failed(
+    tmp_path: Path, asked_before: bool
+) -> None:
+    def once(seeded: Seeded) -> Command:
+        return msgspec.structs.replace(seeded.order("a"), repeatable=False)
+
+    earlier = [lambda seeded: seeded.order("a")] if asked_before else []
+    assert isinstance(_doubtful(tmp_path, once, *earlier), InDoubt)

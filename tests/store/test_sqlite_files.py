@@ -8,16 +8,11 @@ import apsw
 import pytest
 
 from penstock.core.time import ManualClock
-from penstock.engine.rows import ROW_TYPES
-from penstock.store.sqlite.connection import (
-    StoreUnusable,
-    check_version,
-    migrate,
-    migrations,
-    open_reader,
-    open_writer,
-)
+from penstock.engine.row_types import ROW_TYPES
+from penstock.store.migrations import migrations
+from penstock.store.sqlite.connection import check_version, migrate, open_reader, open_writer
 from penstock.store.sqlite.store import SqliteStore
+from penstock.store.unusable import StoreUnusable
 from tests.store.samples import RULES, START_MS, PausingIds, Seeded
 
 
@@ -87,7 +82,7 @@ def test_a_database_of_a_newer_program_is_refused(path: Path) -> None:
 def test_a_migration_that_fails_leaves_nothing(tmp_path: Path) -> None:
     connection = open_writer(tmp_path / "penstock.db")
     with pytest.raises(apsw.SQLError):
-        migrate(connection, START_MS, [*migrations(), (2, "bad", "CREATE TABLE t (a); SELECT broken")])
+        migrate(connection, START_MS, [*migrations("sqlite"), (2, "bad", "CREATE TABLE t (a); SELECT broken")])
     assert list(connection.execute("SELECT number FROM migrations")) == [(1,)]
     assert "t" not in [name for _, name, _ in _schema(connection)]  # type: ignore[misc]
     connection.close()

@@ -5,12 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 import apsw
+import msgspec
 import pytest
 
 from penstock.core.amounts import Units
-from penstock.core.commands import RecordMined, RecordSigned, Reject, Settle
+from penstock.core.commands import (
+    AnswerChallenge,
+    Exchange,
+    Expire,
+    RecordMined,
+    RecordSigned,
+    Reject,
+    Settle,
+)
+from penstock.core.rates import Conversion, Given, Rate
 from penstock.core.time import ManualClock
-from penstock.engine.rows import AttemptRow
+from penstock.engine.sending_rows import AttemptRow
 from penstock.store.sqlite.store import SqliteStore
 from penstock.store.verify import Report, verify
 from tests.store.samples import RULES, START_MS, PausingIds, Seeded, answer
@@ -18,7 +28,9 @@ from tests.store.samples import RULES, START_MS, PausingIds, Seeded, answer
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A database with a paid, a rejected, a waiting and a planned withdrawal and a transfer; closed."""
+    """A database with a paid, a rejected, a waiting and a planned withdrawal, a transfer, an exchange, and quotes that
+    are open, answered and expired; closed.
+    """
     where, clock, ids = tmp_path / "penstock.db", ManualClock(START_MS), PausingIds()
     store = SqliteStore(where, RULES, clock, ids)
     seeded = Seeded(store, clock, ids)
@@ -31,6 +43,15 @@ def path(tmp_path: Path) -> Path:
     seeded.withdraw("waiting")
     seeded.run(seeded.plan(seeded.withdraw("planned"), 1))
     seeded.run(seeded.transfer("moved", Units(5)))
+    conversion = Conversion(Rate("USDT", "TRX", 4, 1, "table", clock.now_ms()), Given.DEBITED)
+    who = (seeded.account_id, "key-0", "bitmart")
+    seeded.run(Exchange(*who, "exchanged", "", ("spot",), Units(10**18), conversion, numbered=True))
+    for nonce, life_ms in (("expired", 5), ("open", 1_000), ("answered", 1_000)):
+        marked = {"challenge_ms": life_ms, "exclusive": f"mark of {nonce}"}
+        seeded.run(msgspec.structs.replace(seeded.order(nonce), **marked))
+    clock.advance(6)
+    seeded.run(Expire(seeded.account_id, "bitmart", "expired"))
+    seeded.run(AnswerChallenge(*who, "answered", "yes", True, ("spot",)))
     store.close()
     return where
 
@@ -61,12 +82,15 @@ def _damage(path: Path, *changes: str) -> int:
 def test_a_sound_database_is_found_sound_and_counted(path: Path) -> None:
     report = _verify(path)
     assert report.ok, report.lines()
-    assert report.counts["withdrawals"] == 5
+    assert report.counts["withdrawals"] == 9
     assert report.lines()[-1].startswith("verify: ok (")
 
 
 _PAID = "withdrawal_id = (SELECT withdrawal_id FROM requests WHERE request_id = 'paid')"
 _WAITING = "withdrawal_id = (SELECT withdrawal_id FROM requests WHERE request_id = 'waiting')"
+_ID_OF_OPEN = "(SELECT withdrawal_id FROM requests WHERE request_id = 'open')"
+_OPEN = f"withdrawal_id = {_ID_OF_OPEN}"
+_ANSWERED = "withdrawal_id = (SELECT withdrawal_id FROM requests WHERE request_id = 'answered')"
 _LAST_POSTING = "(SELECT max(posting_id) FROM postings)"
 
 DAMAGE = {
@@ -100,6 +124,23 @@ DAMAGE = {
     "bytes deleted": "UPDATE attempts SET raw = NULL WHERE raw IS NOT NULL",
     "a nonce signed for two": "UPDATE attempts SET nonce = 0, raw = x'01', tx_hash = 'h' WHERE raw IS NULL",
     "an attempt for nobody": "UPDATE attempts SET withdrawal_id = 1 WHERE raw IS NULL",
+    "a quote called held": f"UPDATE withdrawals SET state = 'held' WHERE {_OPEN}",
+    "a quote's challenge deleted": f"DELETE FROM challenges WHERE {_OPEN}",
+    "an answer invented": f"UPDATE challenges SET answer = 'yes' WHERE {_OPEN}",
+    "an answer forgotten": f"UPDATE challenges SET answer = '' WHERE {_ANSWERED}",
+    "a challenge for nobody": f"UPDATE challenges SET withdrawal_id = 1 WHERE {_OPEN}",
+    "an answered quote called expired": f"UPDATE withdrawals SET state = 'expired' WHERE {_ANSWERED}",
+    "a number given twice": "UPDATE withdrawals SET number = 1 WHERE number = 2",
+    "a number changed": "UPDATE withdrawals SET number = 7 WHERE number = 2",
+    "a number forgotten": "UPDATE withdrawals SET number = 0 WHERE number = 2",
+    "numbers counted wrongly": "UPDATE counters SET used = used + 1",
+    "a counter deleted": "DELETE FROM counters",
+    "a rate deleted": "UPDATE withdrawals SET rate = '' WHERE rate <> ''",
+    "a rate invented": f"UPDATE withdrawals SET rate = '[]' WHERE {_WAITING}",
+    "a debit in another asset": f"UPDATE withdrawals SET debit_asset = 'TRX' WHERE {_WAITING}",
+    "an exchange's net changed": "UPDATE entries SET units = '1' WHERE ledger_account = 'system/exchanged'",
+    "a second mark": f"UPDATE requests SET withdrawal_id = {_ID_OF_OPEN} WHERE request_id LIKE 'mark of %'",
+    "a mark for nobody": "UPDATE requests SET withdrawal_id = 1 WHERE request_id = 'mark of open'",
     "a request deleted": "DELETE FROM requests WHERE request_id = 'paid'",
     "a request invented": "INSERT INTO requests SELECT 1, venue, '', '', withdrawal_id, 0 FROM requests LIMIT 1",
 }

@@ -71,6 +71,13 @@ class Store:
     def ask(self, query: object) -> object:
         return query
 
+    def reader(self) -> Store:
+        return self
+
+    @property
+    def reads_at_once(self) -> bool:
+        return True
+
     def __getattr__(self, name: str) -> Any:
         raise AssertionError(name)
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.core.refusals import RefusalCode, Refused
-from penstock.server.gate import ABUSE_FACTOR, Gate
+from penstock.server.counting import ABUSE_FACTOR
+from penstock.server.gate import Gate
 from penstock.server.rate import NS_PER_S, WindowLimiter
 from penstock.venues.venue import Ask, KeyView, Level, Limit, Reply, Request, Route, Scope
 from tests.unit.gate_world import Asked, Clock, Plain, Store, World, route, run, send, withdraw

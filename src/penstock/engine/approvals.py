@@ -9,8 +9,10 @@ from penstock.core.refusals import RefusalCode, Refused
 from penstock.core.states import DECLINED, State
 from penstock.engine.ledger import release
 from penstock.engine.moves import moved
-from penstock.engine.rows import AuditRow, BalanceRow, Row, WithdrawalRow
+from penstock.engine.row import Row
+from penstock.engine.rows import BalanceRow, WithdrawalRow
 from penstock.engine.rules import Decision, Moment
+from penstock.engine.sending_rows import AuditRow
 from penstock.engine.snapshot import Snapshot
 
 Approval = Approve | Decline | Cancel

@@ -7,8 +7,9 @@ import msgspec
 from penstock.core.acts import ResendCallback
 from penstock.core.commands import RecordDelivery
 from penstock.core.refusals import RefusalCode, Refused
-from penstock.engine.rows import AuditRow, OutboxRow
+from penstock.engine.rows import OutboxRow
 from penstock.engine.rules import Decision, Moment
+from penstock.engine.sending_rows import AuditRow
 from penstock.engine.snapshot import Needs, Snapshot
 
 

@@ -21,7 +21,8 @@ from penstock.engine.requests import (
     taken,
     use_quota,
 )
-from penstock.engine.rows import ChallengeRow, RequestRow, Row, WithdrawalRow
+from penstock.engine.row import Row
+from penstock.engine.rows import ChallengeRow, RequestRow, WithdrawalRow
 from penstock.engine.rules import Decision, Moment, Rules
 from penstock.engine.snapshot import Needs, Snapshot
 from penstock.engine.worth import Worth, worth_of

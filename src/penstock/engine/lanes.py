@@ -9,8 +9,10 @@ from penstock.core.refusals import RefusalCode, Refused
 from penstock.core.states import FINAL_STATES, State
 from penstock.core.time import UnixMs
 from penstock.engine.moves import moved
-from penstock.engine.rows import LaneRow, Row, WithdrawalRow
+from penstock.engine.row import Row
+from penstock.engine.rows import WithdrawalRow
 from penstock.engine.rules import Decision, Moment
+from penstock.engine.sending_rows import LaneRow
 from penstock.engine.snapshot import Needs, Snapshot
 
 SENDING = "sending"

@@ -12,7 +12,8 @@ import msgspec
 from penstock.core.amounts import Units
 from penstock.core.ids import PostingId, WithdrawalId
 from penstock.core.refusals import RefusalCode, Refused
-from penstock.engine.rows import BalanceRow, EntryRow, PostingRow, Row
+from penstock.engine.row import Row
+from penstock.engine.rows import BalanceRow, EntryRow, PostingRow
 from penstock.engine.rules import HOUSE_ACCOUNT, Moment
 
 Leg = tuple[str, str, int]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from penstock.core.states import State
-from penstock.engine.rows import HistoryRow, OutboxRow, Row, WithdrawalRow
+from penstock.engine.row import Row
+from penstock.engine.rows import HistoryRow, OutboxRow, WithdrawalRow
 from penstock.engine.rules import Moment
 from penstock.engine.transitions import check_move
 

@@ -34,20 +34,18 @@ from penstock.engine.ledger import (
     opening,
     post,
 )
+from penstock.engine.row import Row
 from penstock.engine.rows import (
     AccountRow,
     ApiKeyRow,
-    AuditRow,
     BalanceRow,
     BookRow,
     CallbackRow,
-    ControlRow,
     DepositAddressRow,
     DepositRow,
-    LaneRow,
-    Row,
 )
 from penstock.engine.rules import HOUSE_ACCOUNT, TRANSFER_REFERENCE, Decision, Moment, Rules
+from penstock.engine.sending_rows import AuditRow, ControlRow, LaneRow
 from penstock.engine.snapshot import Needs, Snapshot
 
 Operation = (

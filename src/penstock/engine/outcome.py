@@ -22,8 +22,10 @@ from penstock.engine.ledger import (
     settle_gas,
 )
 from penstock.engine.moves import moved
-from penstock.engine.rows import AttemptRow, BalanceRow, NonceRow, Row, WithdrawalRow
+from penstock.engine.row import Row
+from penstock.engine.rows import BalanceRow, WithdrawalRow
 from penstock.engine.rules import HOUSE_ACCOUNT, Decision, Moment, Rules
+from penstock.engine.sending_rows import AttemptRow, NonceRow
 from penstock.engine.snapshot import Snapshot
 
 WATCHED = (State.SIGNED, State.SENT, State.MINED, State.IN_DOUBT)

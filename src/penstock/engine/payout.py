@@ -17,17 +17,10 @@ from penstock.engine.book import covers
 from penstock.engine.lanes import leased_lane, need_lane, sending_lane
 from penstock.engine.ledger import gas_wallet, hold, release
 from penstock.engine.moves import moved
-from penstock.engine.rows import (
-    AccountRow,
-    AttemptRow,
-    BalanceRow,
-    BookRow,
-    LaneRow,
-    NonceRow,
-    Row,
-    WithdrawalRow,
-)
+from penstock.engine.row import Row
+from penstock.engine.rows import AccountRow, BalanceRow, BookRow, WithdrawalRow
 from penstock.engine.rules import HOUSE_ACCOUNT, Decision, Moment, Rules
+from penstock.engine.sending_rows import AttemptRow, LaneRow, NonceRow
 from penstock.engine.snapshot import Needs, Snapshot
 
 

@@ -12,6 +12,7 @@ from penstock.core.time import DAY_MS, UnixMs
 from penstock.core.views import Accepted
 from penstock.engine.ledger import hold
 from penstock.engine.moves import opened
+from penstock.engine.row import Row
 from penstock.engine.rows import (
     AccountRow,
     ApiKeyRow,
@@ -19,7 +20,6 @@ from penstock.engine.rows import (
     CounterRow,
     QuotaRow,
     RequestRow,
-    Row,
     WithdrawalRow,
 )
 from penstock.engine.rules import Decision, Moment, Rules

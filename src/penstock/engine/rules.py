@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from penstock.core.catalogue import Catalogue
 from penstock.core.ids import Ids
 from penstock.core.time import UnixMs
-from penstock.engine.rows import Row
+from penstock.engine.row import Row
 
 HOUSE_ACCOUNT = 0
 """The account whose balances are our own: the gas float of each network, in the wallet "gas/<network>"."""

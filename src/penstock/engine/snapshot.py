@@ -12,18 +12,10 @@ from typing import Any, ClassVar, TypeVar, cast
 
 from penstock.core.commands import RecipientKind
 from penstock.core.ids import AccountId
-from penstock.engine.rows import (
-    ROW_TYPES,
-    AccountRow,
-    ApiKeyRow,
-    AttemptRow,
-    BalanceRow,
-    BookRow,
-    ControlRow,
-    CounterRow,
-    QuotaRow,
-    Row,
-)
+from penstock.engine.row import Row
+from penstock.engine.row_types import ROW_TYPES
+from penstock.engine.rows import AccountRow, ApiKeyRow, BalanceRow, BookRow, CounterRow, QuotaRow
+from penstock.engine.sending_rows import AttemptRow, ControlRow
 
 Key = tuple[int | str, ...]
 R = TypeVar("R", bound=Row)

@@ -22,7 +22,8 @@ from penstock.engine.requests import (
     taken,
     use_quota,
 )
-from penstock.engine.rows import AccountRow, BalanceRow, DepositRow, Row, WithdrawalRow
+from penstock.engine.row import Row
+from penstock.engine.rows import AccountRow, BalanceRow, DepositRow, WithdrawalRow
 from penstock.engine.rules import TRANSFER_REFERENCE, Decision, Moment, Rules
 from penstock.engine.snapshot import Needs, Snapshot
 from penstock.engine.worth import Worth, both_sides, check_rate

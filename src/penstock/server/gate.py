@@ -19,6 +19,7 @@ from penstock.core.queries import FindChallenge
 from penstock.core.refusals import InDoubt, Refused, Unavailable
 from penstock.core.time import Clock
 from penstock.core.views import Accepted, KeyView
+from penstock.server.counting import NS_PER_MS, Counting, counted_key
 from penstock.server.keys import KeyDirectory
 from penstock.server.rate import NS_PER_S, GcraLimiter, WindowLimiter, client_scope
 from penstock.server.refused import RefusedRequests
@@ -31,33 +32,16 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 AsgiApp = Callable[[Scope_, Receive, Send], Awaitable[None]]
 
-NS_PER_MS = 1_000_000
 READER_THREADS = 2
 VERIFIER_THREADS = 2
 VERIFYING_MAX = 512
 """Requests that may wait for a verifier; a further one is told at once to come again later."""
-ABUSE_FACTOR = 20
-"""A caller refused this many times a window's limit, in one window, is told in the venue's harsher words."""
 PREFIX_SEGMENTS_MAX = 8
 """By this much of an unknown path is told whose it may have been; its sender chose how many segments it has."""
 CLAIMED_CHARACTERS_MAX = 128
 """Of a key id that failed authentication, this much is counted by; the sender chose how long it is."""
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Counting:
-    """A limit and the limiter that counts it."""
-
-    limit: Limit
-    limiter: WindowLimiter
-
-    def take(self, key: str, now_ms: int) -> tuple[Usage, bool]:
-        """Count one request; also whether its sender kept on after being told."""
-        use = self.limiter.take(key, now_ms * NS_PER_MS)
-        usage = Usage(use.used, self.limit, use.resets_in_ms, refused=not use.allowed)
-        return usage, use.over_by > ABUSE_FACTOR * use.limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +214,7 @@ class Gate:
     ) -> tuple[Reply, Usage]:
         venue, route = served.venue, served.route
         source = client_scope(request.client_ip)
-        counted = _counted(route.limit.scope, who, source)
+        counted = counted_key(route.limit.scope, who, source)
         if isinstance(asked, Ask):
             repeat = await self._repeat(served, asked, counted, now_ms)
             if repeat is not None:
@@ -352,7 +336,7 @@ def _over(
 ) -> Reply | None:
     """Count a request against limits that routes share: the refusal of the first that is hit."""
     for counting in countings:
-        usage, abusive = counting.take(_counted(counting.limit.scope, who, source), now_ms)
+        usage, abusive = counting.take(counted_key(counting.limit.scope, who, source), now_ms)
         if usage.refused:
             return served.venue.rate_limited(served.route, usage, abusive=abusive)
     return None
@@ -381,12 +365,6 @@ def _failed(venue: Venue, route: Route, error: Exception) -> Reply:
             return venue.unavailable(route)
         case _:
             return venue.in_doubt(route)
-
-
-def _counted(scope: Scope, who: KeyView | None, source: str) -> str:
-    if who is None or scope is Scope.IP:
-        return source
-    return who.key_id if scope is Scope.KEY else str(who.account_id)
 
 
 def _prefixes(path: bytes) -> list[bytes]:

@@ -10,7 +10,7 @@ import structlog
 from penstock.core.catalogue import Catalogue
 from penstock.core.time import Clock
 from penstock.engine.lanes import SENDING
-from penstock.engine.rows import ControlRow, LaneRow
+from penstock.engine.sending_rows import ControlRow, LaneRow
 from penstock.store.reader import Reader
 from penstock.venues.venue import Reply
 

@@ -10,22 +10,34 @@ from penstock.core.catalogue import Catalogue
 from penstock.core.time import SystemClock
 from penstock.engine.rules import Policy, Rules
 from penstock.store.reader import Reader
-from penstock.store.sqlite.connection import StoreUnusable
 from penstock.store.sqlite.reader import SqliteReader
 from penstock.store.sqlite.store import DATABASE_NAME
+from penstock.store.unusable import StoreUnusable
+
+POSTGRESQL = ("postgresql://", "postgres://")
+"""What the URL of a PostgreSQL database begins with."""
+_RULES = Rules(Catalogue([], [], []), Policy())
 
 
 @contextmanager
 def open_ledger(target: Path | str) -> Generator[Reader]:
-    """A reader of a state directory (a path) or of a database named by URL ("sqlite:PATH").
+    """A reader of a state directory (a path) or of a database named by URL ("sqlite:PATH", "postgresql://...").
 
     It knows no listings and no policy, so it answers what is stored and no venue's query that needs them.
     Raises StoreUnusable when there is no database.
     """
-    if isinstance(target, str) and not target.startswith("sqlite:"):
-        raise StoreUnusable(f"{target}: only sqlite:PATH is known")
-    path = target / DATABASE_NAME if isinstance(target, Path) else Path(target.removeprefix("sqlite:"))
-    reader = SqliteReader(path, Rules(Catalogue([], [], []), Policy()), SystemClock())
+    if isinstance(target, str) and target.startswith(POSTGRESQL):
+        # psycopg takes a while to import, and most ledgers are files.
+        from penstock.store.postgres.reader import PostgresReader  # noqa: PLC0415
+
+        reader = PostgresReader(target, _RULES, SystemClock())
+        reader.check()
+    elif isinstance(target, Path):
+        reader = SqliteReader(target / DATABASE_NAME, _RULES, SystemClock())
+    elif target.startswith("sqlite:"):
+        reader = SqliteReader(Path(target.removeprefix("sqlite:")), _RULES, SystemClock())
+    else:
+        raise StoreUnusable(f"{target}: only sqlite:PATH and postgresql://... are known")
     try:
         yield reader
     finally:

@@ -11,23 +11,20 @@ from penstock.core.queries import Query
 from penstock.core.states import State
 from penstock.core.time import UnixMs
 from penstock.core.views import AttemptView, HistoryView, KeyView, WithdrawalView
-from penstock.engine.rows import (
-    AttemptRow,
-    AuditRow,
-    CallbackRow,
-    ChallengeRow,
-    LaneRow,
-    NonceRow,
-    OutboxRow,
-    Row,
-    WithdrawalRow,
-)
+from penstock.engine.row import Row
+from penstock.engine.rows import CallbackRow, ChallengeRow, OutboxRow, WithdrawalRow
+from penstock.engine.sending_rows import AttemptRow, AuditRow, LaneRow, NonceRow
 
 R = TypeVar("R", bound=Row)
 
 
 class Reader(Protocol):
     """Blocking reads. One reader may be used from any thread, by one at a time per connection inside."""
+
+    @property
+    def reads_at_once(self) -> bool:
+        """Whether a row by its key is there in microseconds, so that handing the question to a thread costs more."""
+        ...
 
     def ask(self, query: Query) -> object:
         """Answer a venue's query with what its docstring in core/queries.py names."""

@@ -8,6 +8,7 @@ from typing import Protocol
 from penstock.core.commands import Command
 from penstock.core.queries import Query
 from penstock.core.views import KeyView
+from penstock.store.delivery import Link
 from penstock.store.reader import Reader
 
 
@@ -47,6 +48,10 @@ class Store(AsyncStore, Protocol):
         """Queue a command. Raises Unavailable when the queue is full. The future raises what `execute` raises, or
         whatever bug the decision met (nothing written then).
         """
+        ...
+
+    def submit_from(self, link: Link, numbered: list[tuple[int, Command]]) -> None:
+        """Queue commands that came over a link. Raises Unavailable: then none of them is queued."""
         ...
 
     def close(self) -> None:

@@ -11,17 +11,18 @@ from penstock.core.states import FINAL_STATES, State
 from penstock.engine.ledger import gas_wallet
 from penstock.engine.requests import EXCLUSIVE
 from penstock.engine.rows import (
-    AttemptRow,
     BalanceRow,
+    ChallengeRow,
+    CounterRow,
     EntryRow,
     HistoryRow,
-    NonceRow,
     OutboxRow,
     PostingRow,
     RequestRow,
     WithdrawalRow,
 )
 from penstock.engine.rules import HOUSE_ACCOUNT
+from penstock.engine.sending_rows import AttemptRow, NonceRow
 from penstock.engine.transitions import TRANSITIONS
 from penstock.store.reader import Reader
 
@@ -75,6 +76,8 @@ def _check_everything(reader: Reader, report: Report) -> None:
     _check_nonces(reader, report, rows)
     _check_attempts(reader, report, rows)
     _check_requests(reader, report, rows)
+    _check_challenges(reader, report, rows, kinds)
+    _check_numbers(reader, report, rows)
 
 
 def _check_journal(reader: Reader, report: Report) -> dict[int, list[str]]:
@@ -263,3 +266,34 @@ def _check_requests(reader: Reader, report: Report, rows: dict[int, WithdrawalRo
     for withdrawal_id in asked.keys() - rows.keys():
         report.violated(f"a request names withdrawal {withdrawal_id}, which does not exist")
     report.counts["requests"] = sum(asked.values())
+
+
+def _check_challenges(
+    reader: Reader, report: Report, rows: dict[int, WithdrawalRow], kinds: dict[int, list[str]]
+) -> None:
+    """A challenge has its answer exactly when its money was held; what waits for an answer has a challenge."""
+    challenged: set[int] = set()
+    for challenge in reader.rows(ChallengeRow):
+        challenged.add(challenge.withdrawal_id)
+        held = "hold" in kinds.get(challenge.withdrawal_id, [])
+        if challenge.withdrawal_id not in rows or held != bool(challenge.answer):
+            report.violated(
+                f"the challenge of withdrawal {challenge.withdrawal_id} has the answer {challenge.answer!r}, "
+                f"its money was {'held' if held else 'never held'}"
+            )
+    for withdrawal_id, row in rows.items():
+        if row.state is State.CHALLENGED and withdrawal_id not in challenged:
+            report.violated(f"withdrawal {withdrawal_id} waits for the answer to no challenge")
+
+
+def _check_numbers(reader: Reader, report: Report, rows: dict[int, WithdrawalRow]) -> None:
+    """An account's numbers are 1, 2, 3 and so on, each given once."""
+    given: dict[int, list[int]] = defaultdict(list)
+    for row in rows.values():
+        if row.number:
+            given[row.account_id].append(row.number)
+    used: dict[int, int] = {counter.account_id: counter.used for counter in reader.rows(CounterRow)}
+    for account_id in given.keys() | used.keys():
+        count = used.get(account_id, 0)
+        if sorted(given[account_id]) != list(range(1, count + 1)):
+            report.violated(f"account {account_id} gave out {count} numbers; its withdrawals bear others")

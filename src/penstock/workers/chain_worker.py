@@ -11,7 +11,8 @@ from penstock.core.commands import Quarantine
 from penstock.core.points import point
 from penstock.core.refusals import InDoubt, RefusalCode, Refused, Unavailable
 from penstock.core.states import AttemptState, State
-from penstock.engine.rows import AttemptRow, LaneRow, WithdrawalRow
+from penstock.engine.rows import WithdrawalRow
+from penstock.engine.sending_rows import AttemptRow, LaneRow
 from penstock.workers.lane import Lane
 from penstock.workers.planning import plan_waiting
 from penstock.workers.sending import send_signed, sign_planned

@@ -13,7 +13,7 @@ from penstock.core.catalogue import Catalogue
 from penstock.core.commands import ClaimLane, Command, LaneStep
 from penstock.core.intents import Intent
 from penstock.core.time import Clock
-from penstock.engine.rows import LaneRow
+from penstock.engine.sending_rows import LaneRow
 from penstock.store.store import Store
 
 COMMIT_TIMEOUT_S = 30.0

@@ -10,7 +10,8 @@ from penstock.core.intents import Intent, encode_intent
 from penstock.core.points import point
 from penstock.core.refusals import RefusalCode, Refused, Unavailable
 from penstock.core.states import State
-from penstock.engine.rows import AttemptRow, LaneRow, WithdrawalRow
+from penstock.engine.rows import WithdrawalRow
+from penstock.engine.sending_rows import AttemptRow, LaneRow
 from penstock.workers.lane import Lane
 
 _log = structlog.get_logger(__name__)

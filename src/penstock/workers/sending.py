@@ -12,7 +12,8 @@ from penstock.core.points import point
 from penstock.core.refusals import Unavailable
 from penstock.core.states import AttemptState
 from penstock.engine.book import covers
-from penstock.engine.rows import AccountRow, AttemptRow, BookRow, WithdrawalRow
+from penstock.engine.rows import AccountRow, BookRow, WithdrawalRow
+from penstock.engine.sending_rows import AttemptRow
 from penstock.signer.messages import Reason, SignerRefused
 from penstock.workers.lane import Lane, SignedBytes
 

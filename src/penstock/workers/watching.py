@@ -12,7 +12,8 @@ from penstock.core.intents import decode_intent
 from penstock.core.points import point
 from penstock.core.refusals import Unavailable
 from penstock.core.states import AttemptState, State
-from penstock.engine.rows import AttemptRow, NonceRow, WithdrawalRow
+from penstock.engine.rows import WithdrawalRow
+from penstock.engine.sending_rows import AttemptRow, NonceRow
 from penstock.workers.lane import Lane
 from penstock.workers.planning import plan_bump
 from penstock.workers.sending import send_signed, sign_planned

@@ -33,18 +33,11 @@ from penstock.core.refusals import RefusalCode, Refused
 from penstock.core.time import UnixMs
 from penstock.core.views import Accepted
 from penstock.engine.decide import ROUNDS_MAX, collect_needs, decide
-from penstock.engine.rows import (
-    ROW_TYPES,
-    AccountRow,
-    AttemptRow,
-    BalanceRow,
-    BookRow,
-    EntryRow,
-    LaneRow,
-    Row,
-    WithdrawalRow,
-)
+from penstock.engine.row import Row
+from penstock.engine.row_types import ROW_TYPES
+from penstock.engine.rows import AccountRow, BalanceRow, BookRow, EntryRow, WithdrawalRow
 from penstock.engine.rules import Moment, Policy, Rules
+from penstock.engine.sending_rows import AttemptRow, LaneRow
 from penstock.engine.snapshot import Needs, Snapshot
 
 START_MS = 1_800_000_000_000

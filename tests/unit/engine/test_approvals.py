@@ -15,8 +15,9 @@ from penstock.core.ids import WithdrawalId
 from penstock.core.refusals import RefusalCode
 from penstock.core.states import DECLINED, State
 from penstock.core.views import Accepted
-from penstock.engine.rows import AttemptRow, AuditRow, EntryRow, HistoryRow, OutboxRow, PostingRow
+from penstock.engine.rows import EntryRow, HistoryRow, OutboxRow, PostingRow
 from penstock.engine.rules import Policy
+from penstock.engine.sending_rows import AttemptRow, AuditRow
 from tests.unit.engine.desk import Desk, rules
 from tests.unit.engine.exchange_desk import ExchangeDesk, exchange_rules, rate
 

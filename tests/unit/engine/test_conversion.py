@@ -19,8 +19,9 @@ from penstock.core.states import State
 from penstock.core.time import UnixMs
 from penstock.core.views import Accepted
 from penstock.engine.ledger import EXCHANGED, FEES
-from penstock.engine.rows import AttemptRow, EntryRow, PostingRow, WithdrawalRow
+from penstock.engine.rows import EntryRow, PostingRow, WithdrawalRow
 from penstock.engine.rules import Policy
+from penstock.engine.sending_rows import AttemptRow
 from tests.unit.engine.desk import START_MS
 from tests.unit.engine.exchange_desk import RICH, SCALES, ExchangeDesk, exchange_rules, rate
 

@@ -12,7 +12,8 @@ from penstock.core.refusals import RefusalCode, Refused
 from penstock.core.states import State
 from penstock.core.time import UnixMs
 from penstock.core.views import Accepted
-from penstock.engine.rows import AuditRow, CallbackRow, OutboxRow
+from penstock.engine.rows import CallbackRow, OutboxRow
+from penstock.engine.sending_rows import AuditRow
 from tests.unit.engine.desk import START_MS, Desk
 from tests.unit.engine.exchange_desk import ExchangeDesk
 

@@ -13,7 +13,8 @@ from penstock.core.refusals import RefusalCode, Refused
 from penstock.core.states import State
 from penstock.core.views import Accepted
 from penstock.engine.ledger import FEES
-from penstock.engine.rows import AttemptRow, EntryRow, WithdrawalRow
+from penstock.engine.rows import EntryRow, WithdrawalRow
+from penstock.engine.sending_rows import AttemptRow
 from tests.unit.engine.desk import Desk, rules
 
 INSIDE, ON_TOP, NONE = FeeRule.INSIDE, FeeRule.ON_TOP, FeeRule.NONE

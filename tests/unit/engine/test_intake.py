@@ -26,7 +26,8 @@ from penstock.core.states import State
 from penstock.core.time import DAY_MS
 from penstock.core.views import Accepted
 from penstock.engine.requests import differing_field
-from penstock.engine.rows import DepositRow, EntryRow, HistoryRow, OutboxRow, QuotaRow, RequestRow, Row
+from penstock.engine.row import Row
+from penstock.engine.rows import DepositRow, EntryRow, HistoryRow, OutboxRow, QuotaRow, RequestRow
 from penstock.engine.rules import Policy
 from tests.unit.engine.desk import ADDRESS, Desk, rules
 

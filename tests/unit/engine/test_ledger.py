@@ -14,7 +14,8 @@ from penstock.core.ids import WithdrawalId
 from penstock.core.refusals import RefusalCode, Refused
 from penstock.core.time import UnixMs
 from penstock.engine.ledger import changed, gas_wallet, hold, post, release, settle_gas
-from penstock.engine.rows import BalanceRow, EntryRow, PostingRow, Row
+from penstock.engine.row import Row
+from penstock.engine.rows import BalanceRow, EntryRow, PostingRow
 from penstock.engine.rules import HOUSE_ACCOUNT, Moment
 from tests.unit.engine.desk import START_MS, CountingIds
 

@@ -26,7 +26,8 @@ from penstock.core.commands import Command, Quarantine
 from penstock.core.ids import AccountId
 from penstock.core.refusals import RefusalCode
 from penstock.engine.ledger import gas_wallet
-from penstock.engine.rows import AuditRow, BalanceRow, DepositRow, EntryRow, LaneRow
+from penstock.engine.rows import BalanceRow, DepositRow, EntryRow
+from penstock.engine.sending_rows import AuditRow, LaneRow
 from tests.unit.engine.desk import ADDRESS, SENDER, Desk
 
 NOBODY = AccountId(9_999)

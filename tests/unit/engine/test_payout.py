@@ -27,7 +27,8 @@ from penstock.core.intents import decode_intent, encode_intent
 from penstock.core.refusals import RefusalCode
 from penstock.core.states import AttemptState, State
 from penstock.engine.ledger import gas_wallet
-from penstock.engine.rows import AttemptRow, EntryRow, LaneRow, NonceRow
+from penstock.engine.rows import EntryRow
+from penstock.engine.sending_rows import AttemptRow, LaneRow, NonceRow
 from tests.unit.engine.desk import SENDER, Desk, intent
 
 replace = msgspec.structs.replace

@@ -12,8 +12,9 @@ from penstock.core.commands import RecipientKind, Transfer
 from penstock.core.refusals import RefusalCode
 from penstock.core.states import State
 from penstock.core.views import Accepted
-from penstock.engine.rows import AttemptRow, BookRow, DepositRow, QuotaRow
+from penstock.engine.rows import BookRow, DepositRow, QuotaRow
 from penstock.engine.rules import Policy
+from penstock.engine.sending_rows import AttemptRow
 from tests.unit.engine.desk import ADDRESS, Desk, rules
 
 replace = msgspec.structs.replace

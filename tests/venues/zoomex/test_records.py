@@ -201,6 +201,11 @@ def test_one_withdrawal_is_found_however_old(by: dict[str, str]) -> None:
     assert (asked.from_ms, asked.before_ms) == (None, None)
 
 
+def test_a_number_that_no_withdrawal_can_have_finds_none() -> None:
+    assert query_of(by_parameters(RECORDS, {"withdrawId": str(2**63 - 1)})).ids == (2**63 - 1,)
+    assert query_of(by_parameters(RECORDS, {"withdrawId": str(2**63)})).ids == ()
+
+
 @pytest.mark.parametrize(
     "times, from_s, before_s",
     [

@@ -14,7 +14,7 @@ from penstock.core.catalogue import Catalogue, Network
 from penstock.core.commands import Command
 from penstock.core.ids import AccountId
 from penstock.core.refusals import RefusalCode, Refused
-from penstock.engine.rows import Row
+from penstock.engine.row import Row
 from penstock.engine.rules import Policy
 from penstock.server.admin.bodies import read_body, read_id, read_query
 from penstock.server.admin.errors import missing

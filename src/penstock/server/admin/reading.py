@@ -10,7 +10,8 @@ from penstock.core.queries import Balances, BookEntries
 from penstock.core.refusals import RefusalCode, Refused
 from penstock.core.views import BalanceView, BookEntryView
 from penstock.engine.lanes import SENDING
-from penstock.engine.rows import AccountRow, AuditRow, CallbackRow, ControlRow, LaneRow
+from penstock.engine.rows import AccountRow, CallbackRow
+from penstock.engine.sending_rows import AuditRow, ControlRow, LaneRow
 from penstock.server.admin import replies, schema, shown
 from penstock.server.admin.bodies import read_id
 from penstock.server.admin.endpoints import Call, Desk, asking

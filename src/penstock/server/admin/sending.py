@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from penstock.core.acts import RecordOpening, ReleaseQuarantine, SetControl
 from penstock.engine.lanes import SENDING
-from penstock.engine.rows import ControlRow, DepositRow, LaneRow
+from penstock.engine.rows import DepositRow
+from penstock.engine.sending_rows import ControlRow, LaneRow
 from penstock.server.admin import replies, schema, shown
 from penstock.server.admin.endpoints import Call, Desk, acting
 

@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from penstock.core.amounts import format_units
 from penstock.core.views import AttemptView, BalanceView, BookEntryView, HistoryView, WithdrawalView
-from penstock.engine.rows import (
-    AccountRow,
-    ApiKeyRow,
-    AuditRow,
-    BookRow,
-    CallbackRow,
-    ControlRow,
-    DepositRow,
-    LaneRow,
-    OutboxRow,
-)
+from penstock.engine.rows import AccountRow, ApiKeyRow, BookRow, CallbackRow, DepositRow, OutboxRow
+from penstock.engine.sending_rows import AuditRow, ControlRow, LaneRow
 from penstock.server.admin import replies
 from penstock.server.admin.endpoints import Desk
 

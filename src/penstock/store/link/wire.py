@@ -14,18 +14,8 @@ import msgspec
 from penstock.core.commands import Command
 from penstock.core.refusals import InDoubt, RefusalCode, Refused, Unavailable
 from penstock.core.views import Accepted, AnswerRejected
-from penstock.engine.rows import (
-    AccountRow,
-    ApiKeyRow,
-    AttemptRow,
-    AuditRow,
-    BookRow,
-    CallbackRow,
-    ControlRow,
-    DepositAddressRow,
-    DepositRow,
-    LaneRow,
-)
+from penstock.engine.rows import AccountRow, ApiKeyRow, BookRow, CallbackRow, DepositAddressRow, DepositRow
+from penstock.engine.sending_rows import AttemptRow, AuditRow, ControlRow, LaneRow
 
 LENGTH = struct.Struct(">I")
 FRAME_BYTES_MAX = 16 * 1024 * 1024

@@ -8,12 +8,13 @@ loses nothing that was acknowledged, on kill -9 and on power loss, as long as th
 # apsw types blobs by a name its own stubs do not define.
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
 
 import apsw
+
+from penstock.store.migrations import Migration, checksum_of, migrations, still_to_run
+from penstock.store.unusable import StoreUnusable
 
 SQLITE_VERSION_MIN = (3, 51, 3)
 BUSY_TIMEOUT_MS = 5_000
@@ -31,10 +32,6 @@ _SETTINGS: tuple[tuple[str, str, int | str], ...] = (
     ("cell_size_check", "ON", 1),
     ("mmap_size", "0", 0),
 )
-
-
-class StoreUnusable(Exception):
-    """The database cannot be opened safely; the message says what to do. The service must not start."""
 
 
 def check_version(version: str) -> None:
@@ -86,23 +83,10 @@ def open_reader(path: Path) -> apsw.Connection:
     return connection
 
 
-def migrations() -> list[tuple[int, str, str]]:
-    """(number, name, SQL) of every migration, in order."""
-    folder = resources.files("penstock.store") / "migrations" / "sqlite"
-    found: list[tuple[int, str, str]] = []
-    for item in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if item.name.endswith(".sql"):
-            number, _, name = item.name.removesuffix(".sql").partition("_")
-            found.append((int(number), name, item.read_text()))
-    return found
-
-
-def migrate(
-    connection: apsw.Connection, now_ms: int, wanted: Sequence[tuple[int, str, str]] | None = None
-) -> int:
+def migrate(connection: apsw.Connection, now_ms: int, wanted: Sequence[Migration] | None = None) -> int:
     """Bring the schema up to date, each migration in its own transaction. Returns how many ran.
 
-    wanted: as `migrations()` gives them, which is the default.
+    wanted: as `migrations("sqlite")` gives them, which is the default.
     Raises StoreUnusable when a migration that ran before has changed since, or the database is newer.
     """
     connection.execute(
@@ -110,25 +94,15 @@ def migrate(
         "name TEXT NOT NULL, checksum TEXT NOT NULL, at_ms INTEGER NOT NULL) STRICT"
     )
     done = dict(connection.execute("SELECT number, checksum FROM migrations"))
-    wanted = migrations() if wanted is None else wanted
-    if done and max(done) > max(number for number, _, _ in wanted):
-        raise StoreUnusable("the database was made by a newer Penstock; use that one")
-    ran = 0
-    for number, name, sql in wanted:
-        checksum = hashlib.sha256(sql.encode()).hexdigest()
-        if number in done:
-            if done[number] != checksum:
-                raise StoreUnusable(
-                    f"migration {number:04}_{name} differs from the one this database was made with"
-                )
-            continue
+    todo = still_to_run(done, migrations("sqlite") if wanted is None else wanted)
+    for number, name, sql in todo:
         connection.execute("BEGIN IMMEDIATE")
         try:
             connection.execute(sql)
-            connection.execute("INSERT INTO migrations VALUES (?, ?, ?, ?)", (number, name, checksum, now_ms))
+            values = (number, name, checksum_of(sql), now_ms)
+            connection.execute("INSERT INTO migrations VALUES (?, ?, ?, ?)", values)
         except BaseException:
             connection.execute("ROLLBACK")
             raise
         connection.execute("COMMIT")
-        ran += 1
-    return ran
+    return len(todo)

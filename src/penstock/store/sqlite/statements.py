@@ -1,44 +1,47 @@
-"""SQL derived from the row types, and rows to and from what SQLite stores."""
+"""SQL derived from the row types, and rows to what SQLite stores: amounts as canonical decimal text."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from enum import Enum
-from typing import Generic, TypeVar, cast, get_type_hints
+from collections.abc import Collection, Iterable, Sequence
+from typing import TypeVar, cast
 
 import msgspec
 
 from penstock.core.amounts import Units
-from penstock.engine.rows import ROW_TYPES, Row
+from penstock.engine.row import Row
+from penstock.engine.row_types import ROW_TYPES
+from penstock.store.dialect import Binding
+from penstock.store.tables import Table, Value
 
 R = TypeVar("R", bound=Row)
-Value = int | str | bytes | None
 
 
-class Table(Generic[R]):
+class SqliteDialect:
+    """A Dialect (store/dialect.py)."""
+
+    false = "0"
+
+    def one_of(self, column: str, values: Collection[int | str]) -> tuple[str, Binding]:
+        return f"{column} IN (SELECT value FROM json_each(?))", json_text(list(values))
+
+    def unindexed(self, column: str) -> str:
+        return f"+{column}"
+
+
+class SqliteTable(Table[R]):
     """The statements of one row type.
 
-    columns: comma-joined. insert: for append-only rows a plain INSERT, for others an upsert by primary key.
+    insert: for append-only rows a plain INSERT, for others an upsert by primary key.
     select_by_keys: takes one JSON array of keys (of arrays, for compound keys), so that any number is one
     query.
     """
 
     def __init__(self, row_type: type[R]) -> None:
-        self.row_type = row_type
-        names = [field.name for field in msgspec.structs.fields(row_type)]
-        hints = get_type_hints(row_type)
-        self.columns = ", ".join(names)
-        self.name = row_type.TABLE
-        self.insert = _insert(row_type, names)
-        self.select = f"SELECT {self.columns} FROM {self.name}"
-        self.select_by_keys = _select_by_keys(row_type, names)
+        super().__init__(row_type)
+        self.insert = _insert(row_type, self.names)
+        self.select_by_keys = _select_by_keys(row_type, self.names)
         self.compound = len(row_type.KEY) > 1
-        self._text_positions = tuple(at for at, name in enumerate(names) if hints[name] is Units)
-        self._converters = tuple(
-            (at, convert)
-            for at, name in enumerate(names)
-            if (convert := _from_stored(hints[name])) is not None
-        )
+        self._text_positions = tuple(at for at, name in enumerate(self.names) if self.hints[name] is Units)
 
     def encode(self, row: R) -> Sequence[Value]:
         """The row's values as SQLite stores them, in column order."""
@@ -50,25 +53,12 @@ class Table(Generic[R]):
             stored[at] = str(stored[at])
         return stored
 
-    def decode(self, stored: Sequence[Value]) -> R:
-        values = list(stored)
-        for at, convert in self._converters:
-            values[at] = cast("Value", convert(values[at]))
-        return self.row_type(*values)
-
     def keys_json(self, keys: Iterable[tuple[int | str, ...]]) -> str:
-        wanted = list(keys) if self.compound else [key[0] for key in keys]
-        return msgspec.json.encode(wanted).decode()
+        return json_text(list(keys) if self.compound else [key[0] for key in keys])
 
 
-def _from_stored(hint: object) -> Callable[[Value], object] | None:
-    if hint is Units:
-        return int  # type: ignore[return-value]
-    if hint is bool:
-        return bool
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        return hint
-    return None
+def json_text(value: object) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _insert(row_type: type[Row], names: list[str]) -> str:
@@ -90,8 +80,8 @@ def _select_by_keys(row_type: type[Row], names: list[str]) -> str:
     return f"SELECT {columns} FROM json_each(?) AS want CROSS JOIN {row_type.TABLE} t ON {on}"
 
 
-TABLES: dict[type[Row], Table[Row]] = {row_type: Table(row_type) for row_type in ROW_TYPES}
+TABLES: dict[type[Row], SqliteTable[Row]] = {row_type: SqliteTable(row_type) for row_type in ROW_TYPES}
 
 
-def table(row_type: type[R]) -> Table[R]:
-    return cast("Table[R]", TABLES[row_type])
+def table(row_type: type[R]) -> SqliteTable[R]:
+    return cast("SqliteTable[R]", TABLES[row_type])

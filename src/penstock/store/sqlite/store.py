@@ -19,7 +19,8 @@ from penstock.store.delivery import Link, Submission
 from penstock.store.sqlite.batch import BatchRunner
 from penstock.store.sqlite.connection import migrate, open_writer
 from penstock.store.sqlite.reader import SqliteReader
-from penstock.store.sqlite.writer import Writer, exit_process
+from penstock.store.sqlite.recovering import SqliteBatches
+from penstock.store.writer import Writer, exit_process
 
 DATABASE_NAME = "penstock.db"
 
@@ -52,7 +53,8 @@ class SqliteStore:
         def make_runner(using: apsw.Connection) -> BatchRunner:
             return BatchRunner(using, rules, clock, ids)
 
-        self._writer = Writer(connection, make_runner, lambda: open_writer(path, vfs), on_lost)
+        batches = SqliteBatches(connection, make_runner, lambda: open_writer(path, vfs), on_lost)
+        self._writer = Writer(batches, on_lost)
 
     def submit(self, command: Command) -> Future[object]:
         future: Future[object] = Future()

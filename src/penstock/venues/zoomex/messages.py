@@ -76,7 +76,7 @@ assert set().union(*_CLOSED.values()) == {*_FORMS, *CREDENTIALS}
 
 def signed_text(values: Mapping[str, str]) -> bytes:
     """What the older style signs of these parameters, `sign` not among them: sorted by name, nothing escaped."""
-    return "&".join(f"{name}={values[name]}" for name in sorted(values)).encode()
+    return "&".join([f"{name}={value}" for name, value in sorted(values.items())]).encode()
 
 
 class Parameters:
@@ -97,9 +97,12 @@ class Parameters:
 
     def canonical(self) -> bytes:
         """The text that the older style signs: everything but `sign`, values as they were sent."""
-        return signed_text(
-            {name: self.literal(name) or "" for name in self._values if name != SIGNED_BY_PARAMETERS}
-        )
+        texts = {
+            name: value if isinstance(value, str) else self.literal(name) or ""
+            for name, value in self._values.items()
+        }
+        texts.pop(SIGNED_BY_PARAMETERS, None)
+        return signed_text(texts)
 
     def literal(self, name: str) -> str | None:
         """A text, or a number as it was written; None when absent."""

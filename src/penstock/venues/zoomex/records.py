@@ -20,6 +20,7 @@ PAGE_SIZE = 20
 PAGE_SIZE_MAX = 50
 RANGE_MS = 30 * DAY_MS
 SECOND_MS = 1_000
+ID_MAX = 2**63 - 1
 
 Scope = tuple[str | int | None, ...]
 """Which list a cursor belongs to, and every filter in force."""
@@ -43,7 +44,8 @@ class Records:
             account_id=key.account_id,
             limit=size + 1,
             venue=VENUE,
-            ids=None if withdraw_id is None else (withdraw_id,),
+            # An id that no withdrawal can have finds none.
+            ids=None if withdraw_id is None else (withdraw_id,) if withdraw_id <= ID_MAX else (),
             tx_hash=tx_id or None,
             # What has no tx_id to show yet must not be found by it.
             states=tuple(sorted(SHOWS_TX_ID)) if tx_id else None,

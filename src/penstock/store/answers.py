@@ -36,6 +36,7 @@ from penstock.core.views import (
     Move,
     WithdrawalView,
 )
+from penstock.engine.row import Row
 from penstock.engine.rows import (
     AccountRow,
     BalanceRow,
@@ -45,12 +46,11 @@ from penstock.engine.rows import (
     DepositRow,
     HistoryRow,
     QuotaRow,
-    Row,
     WithdrawalRow,
 )
 from penstock.engine.rules import TRANSFER_REFERENCE, Rules
-from penstock.store.sqlite.finding import where_deposits, where_withdrawals
-from penstock.store.sqlite.statements import Value
+from penstock.store.dialect import Binding, Dialect
+from penstock.store.finding import where_deposits, where_withdrawals
 
 R = TypeVar("R", bound=Row)
 UNLIMITED_QUOTA_SAT = 21_000_000 * 10**8
@@ -60,14 +60,15 @@ UNLIMITED_QUOTA_SAT = 21_000_000 * 10**8
 class Select(Protocol):
     """Runs "SELECT <columns> FROM <table> <where>" on the caller's connection."""
 
-    def __call__(self, row_type: type[R], where: str, bindings: tuple[Value, ...], /) -> list[R]: ...
+    def __call__(self, row_type: type[R], where: str, bindings: tuple[Binding, ...], /) -> list[R]: ...
 
 
 class Answers:
     """One method per query; stateless beside what it was made with."""
 
-    def __init__(self, select: Select, rules: Rules, clock: Clock) -> None:
+    def __init__(self, select: Select, dialect: Dialect, rules: Rules, clock: Clock) -> None:
         self._select = select
+        self._dialect = dialect
         self._rules = rules
         self._clock = clock
 
@@ -77,7 +78,10 @@ class Answers:
             case FindWithdrawals():
                 return self._find_withdrawals(query)
             case FindDeposits():
-                return [deposit_view(row) for row in self._select(DepositRow, *where_deposits(query))]
+                return [
+                    deposit_view(row)
+                    for row in self._select(DepositRow, *where_deposits(query, self._dialect))
+                ]
             case FindChallenge():
                 return self._challenge(query)
             case Account():
@@ -100,12 +104,12 @@ class Answers:
                 return self._remaining_quota(query)
 
     def _find_withdrawals(self, query: FindWithdrawals) -> list[WithdrawalView]:
-        rows = self._select(WithdrawalRow, *where_withdrawals(query))
+        rows = self._select(WithdrawalRow, *where_withdrawals(query, self._dialect))
         if not query.with_moves:
             return [withdrawal_view(row) for row in rows]
-        wanted = msgspec.json.encode([row.withdrawal_id for row in rows]).decode()
         steps: dict[int, list[Move]] = {row.withdrawal_id: [] for row in rows}
-        where = "WHERE withdrawal_id IN (SELECT value FROM json_each(?)) ORDER BY withdrawal_id, sequence"
+        theirs, wanted = self._dialect.one_of("withdrawal_id", steps)
+        where = f"WHERE {theirs} ORDER BY withdrawal_id, sequence"
         for step in self._select(HistoryRow, where, (wanted,)):
             steps[step.withdrawal_id].append(Move(State(step.state_after), step.at_ms))
         return [
@@ -198,9 +202,9 @@ class Answers:
         return RemainingQuotaView(Units(max(allowed - used, 0)))
 
 
-def _between(query: WithdrawalHistory | DepositHistory, id_column: str) -> tuple[str, tuple[Value, ...]]:
+def _between(query: WithdrawalHistory | DepositHistory, id_column: str) -> tuple[str, tuple[Binding, ...]]:
     where = "account_id = ? AND created_ms >= ? AND created_ms <= ?"
-    bindings: tuple[Value, ...] = (query.account_id, query.from_ms, query.to_ms)
+    bindings: tuple[Binding, ...] = (query.account_id, query.from_ms, query.to_ms)
     for column, value in (("asset", query.asset), ("network", query.network)):
         if value is not None:
             where, bindings = f"{where} AND {column} = ?", (*bindings, value)

@@ -1,0 +1,42 @@
+"""Numbered SQL per database, forward only, and what has been run of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+
+from penstock.store.unusable import StoreUnusable
+
+Migration = tuple[int, str, str]
+"""(number, name, SQL)"""
+
+
+def migrations(database: str) -> list[Migration]:
+    """Every migration of a database ("sqlite", "postgres"), in order."""
+    folder = resources.files("penstock.store") / "migrations" / database
+    found: list[Migration] = []
+    for item in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if item.name.endswith(".sql"):
+            number, _, name = item.name.removesuffix(".sql").partition("_")
+            found.append((int(number), name, item.read_text()))
+    return found
+
+
+def checksum_of(sql: str) -> str:
+    return hashlib.sha256(sql.encode()).hexdigest()
+
+
+def still_to_run(done: Mapping[int, str], wanted: Sequence[Migration]) -> list[Migration]:
+    """Those of `wanted` that have not run. done: checksums of those that have, by number.
+
+    Raises StoreUnusable when one of these has changed since, or the database is newer than `wanted`.
+    """
+    if done and max(done) > max(number for number, _, _ in wanted):
+        raise StoreUnusable("the database was made by a newer Penstock; use that one")
+    for number, name, sql in wanted:
+        if number in done and done[number] != checksum_of(sql):
+            raise StoreUnusable(
+                f"migration {number:04}_{name} differs from the one this database was made with"
+            )
+    return [migration for migration in wanted if migration[0] not in done]

@@ -1,0 +1,191 @@
+"""Opening PostgreSQL with the settings our promises rest on, each read back, and one connection's round trips.
+
+What is lost with which setting: PostgreSQL's manual, "Write Ahead Log" and "Replication" settings, and
+docs/decisions/0018-postgresql-by-locked-batches.md. With fsync, full_page_writes and synchronous_commit on nothing is
+lost that was acknowledged; with a synchronous standby named, not even with the primary's machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, LiteralString, cast
+
+import psycopg
+import structlog
+from psycopg import errors
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.types.numeric import IntLoader
+
+from penstock.store.deciding import CommitInDoubt
+from penstock.store.postgres.statements import Statement
+from penstock.store.unusable import StoreUnusable
+
+VERSION_MIN, VERSION_MAX_TRIED = 14, 18
+LOCK_TIMEOUT_MS = 5_000
+IDLE_TIMEOUT_MS = 10_000
+"""A process that was stopped in the middle of a batch loses its transaction, so that its locks hold up nobody."""
+PREPARED_MAX = 400
+
+_DEFAULTS: dict[str, str | int] = {
+    "application_name": "penstock",
+    "connect_timeout": 5,
+    # Without these a primary that vanished from the network is noticed after a quarter of an hour.
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+_SESSION: dict[str, str] = {
+    "statement_timeout": "0",
+    "transaction_timeout": "0",
+    "lock_timeout": str(LOCK_TIMEOUT_MS),
+    "idle_in_transaction_session_timeout": str(IDLE_TIMEOUT_MS),
+    # Every statement is meant to go by an index. A plan made while a table was small must not be kept as it grows.
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+    "plan_cache_mode": "force_generic_plan",
+}
+_READ_BACK = (
+    "fsync",
+    "full_page_writes",
+    "server_encoding",
+    "server_version_num",
+    "synchronous_commit",
+    "synchronous_standby_names",
+)
+
+_log = structlog.get_logger(__name__)
+
+
+def is_definite(error: psycopg.Error) -> bool:
+    """Whether an error answered to COMMIT says that nothing was committed.
+
+    Serialization failure, deadlock, and a constraint checked late. Not among them: 40003 and 08007, by which servers
+    say that they do not know themselves.
+    """
+    state = error.sqlstate or ""
+    return state in {"40001", "40P01"} or state.startswith("23")
+
+
+class Session:
+    """A connection of one writer. Every method is one round trip; psycopg's errors pass through where not said
+    otherwise.
+    """
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self._connection = connection
+        self._warnings: list[str] = []
+        connection.add_notice_handler(self._noticed)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the connection can be used no more."""
+        return self._connection.closed
+
+    def ask(self, statements: Sequence[Statement]) -> list[psycopg.Cursor]:
+        """Run statements one after the other. After an error none of the later ones has run."""
+        with self._connection.pipeline():
+            return [
+                self._connection.execute(cast("LiteralString", sql), values, prepare=True)
+                for sql, values in statements
+            ]
+
+    def commit(self) -> None:
+        """End the transaction; what it wrote is durable then.
+
+        Raises a psycopg error that `is_definite`: nothing was committed. Else CommitInDoubt, also where the commit
+        came with a warning: it was not waited for until the standby had it.
+        """
+        self._warnings.clear()
+        try:
+            done = self._connection.execute("COMMIT")
+        except psycopg.Error as error:
+            if not self._connection.closed and is_definite(error):
+                raise
+            raise CommitInDoubt(f"{error.sqlstate}: {error}") from error
+        if self._warnings:
+            raise CommitInDoubt(self._warnings[0])
+        if done.statusmessage != "COMMIT":
+            raise errors.InFailedSqlTransaction(f"COMMIT was answered with {done.statusmessage}")
+
+    def roll_back(self) -> None:
+        if not self._connection.closed:
+            self._connection.execute("ROLLBACK")
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _noticed(self, notice: psycopg.errors.Diagnostic) -> None:
+        # "canceling wait for synchronous replication" comes as a warning beside a successful COMMIT, in the server's
+        # own language and with a class of its own (01000) that says nothing; no other warning is expected there.
+        if notice.severity_nonlocalized == "WARNING":
+            self._warnings.append(f"{notice.sqlstate}: {notice.message_primary}")
+
+
+def open_session(url: str) -> Session:
+    """Connect for writing. Raises StoreUnusable for settings that could lose money, psycopg.OperationalError when
+    nobody answers.
+    """
+    connection = connect(url, {"target_session_attrs": "read-write"}, _SESSION)
+    try:
+        check_settings(_settings(connection))
+    except BaseException:
+        connection.close()
+        raise
+    return Session(connection)
+
+
+def connect(
+    url: str, defaults: dict[str, str | int], settings: dict[str, str]
+) -> psycopg.Connection[tuple[Any, ...]]:
+    """Connect with what the URL says, `defaults` where it says nothing, and run-time `settings`.
+
+    Settings that the server does not know are passed over. Raises StoreUnusable for a URL that is none.
+    """
+    try:
+        said = conninfo_to_dict(url)
+    except psycopg.ProgrammingError as error:
+        raise StoreUnusable(f"the database's URL cannot be read: {error}") from error
+    connection = psycopg.connect(
+        **{**_DEFAULTS, **defaults, **said, "client_encoding": "utf8"},  # type: ignore[arg-type]
+        autocommit=True,
+    )
+    connection.prepared_max = PREPARED_MAX
+    # Amounts are integers of any size, never Decimals.
+    connection.adapters.register_loader("numeric", IntLoader)
+    for name, value in settings.items():
+        connection.execute(
+            "SELECT set_config(name, %s, false) FROM pg_settings WHERE name = %s", (value, name)
+        )
+    return connection
+
+
+def _settings(connection: psycopg.Connection[tuple[Any, ...]]) -> dict[str, str]:
+    found = connection.execute(
+        "SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", (list(_READ_BACK),)
+    )
+    return dict(found.fetchall())
+
+
+def check_settings(settings: dict[str, str]) -> None:
+    """Raises StoreUnusable unless the server keeps what it acknowledged. settings: by name, as in pg_settings."""
+    version = int(settings["server_version_num"]) // 10_000
+    if version < VERSION_MIN:
+        raise StoreUnusable(f"PostgreSQL {version} is too old: {VERSION_MIN} or newer is needed")
+    if version > VERSION_MAX_TRIED:
+        _log.warning("this PostgreSQL is newer than any tried", version=version, tried=VERSION_MAX_TRIED)
+    for name in ("fsync", "full_page_writes"):
+        if settings[name] != "on":
+            raise StoreUnusable(
+                f"{name} is {settings[name]}: a crash could lose or tear what was acknowledged"
+            )
+    if settings["server_encoding"] != "UTF8":
+        raise StoreUnusable(f"the database's encoding is {settings['server_encoding']}; UTF8 is needed")
+    commit, standbys = settings["synchronous_commit"], settings["synchronous_standby_names"]
+    # "local" and "remote_write" wait for the local flush, which is all there is without a standby.
+    enough = {"on", "remote_apply"} if standbys else {"on", "remote_apply", "local", "remote_write"}
+    if commit not in enough:
+        where = f" with synchronous_standby_names = '{standbys}'" if standbys else ""
+        raise StoreUnusable(f"synchronous_commit is {commit}{where}: acknowledged withdrawals could be lost")

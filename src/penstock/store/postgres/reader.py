@@ -1,0 +1,145 @@
+"""Reading PostgreSQL beside the writers: a few read-only connections that any thread may borrow."""
+
+from __future__ import annotations
+
+import itertools
+import queue
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import lru_cache
+from typing import Any, LiteralString, TypeVar, cast
+
+import psycopg
+import structlog
+from psycopg import IsolationLevel
+
+from penstock.core.refusals import Unavailable
+from penstock.core.time import Clock
+from penstock.engine.rows import Row
+from penstock.engine.rules import Rules
+from penstock.store.dialect import Binding
+from penstock.store.postgres.connection import connect
+from penstock.store.postgres.schema import check_schema
+from penstock.store.postgres.statements import PostgresDialect, table
+from penstock.store.selecting import SelectingReader
+from penstock.store.unusable import StoreUnusable
+
+R = TypeVar("R", bound=Row)
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+CONNECTIONS = 8
+WAIT_S_MAX = 5
+ROWS_AT_ONCE = 2_000
+_SESSION = {"enable_seqscan": "off", "jit": "off", "default_transaction_read_only": "on"}
+
+_log = structlog.get_logger(__name__)
+
+
+class PostgresReader(SelectingReader):
+    """A Reader (store/reader.py) on at most `connections`, opened on first use.
+
+    Its reads raise Unavailable when the database cannot be reached.
+    """
+
+    def __init__(self, url: str, rules: Rules, clock: Clock, connections: int = CONNECTIONS) -> None:
+        super().__init__(PostgresDialect(), rules, clock)
+        self._url = url
+        self._local = threading.local()
+        self._idle: queue.LifoQueue[Connection | None] = queue.LifoQueue()
+        self._cursors = itertools.count()
+        self._closed = False
+        for _ in range(connections):
+            self._idle.put(None)
+
+    def check(self) -> None:
+        """Raises StoreUnusable unless the database can be read and has our tables."""
+        try:
+            with self._borrowed() as connection:
+                check_schema(connection)
+        except Unavailable as error:
+            raise StoreUnusable(f"the database cannot be reached: {error.__cause__}") from error
+
+    def close(self) -> None:
+        """Close what is idle; a read that still runs closes its own."""
+        self._closed = True
+        while not self._idle.empty():
+            connection = self._idle.get()
+            if connection is not None:
+                connection.close()
+
+    @contextmanager
+    def snapshot(self) -> Generator[None]:
+        with self._borrowed() as connection, connection.transaction():
+            self._local.connection = connection
+            try:
+                yield
+            finally:
+                self._local.connection = None
+
+    def rows(self, row_type: type[R]) -> Iterator[R]:
+        known = table(row_type)
+        sql = f"{known.select} ORDER BY {', '.join(row_type.KEY)}"
+        bound = self._bound
+        with self._borrowed() as connection, nullcontext() if bound else connection.transaction():
+            with connection.cursor(f"rows_{next(self._cursors)}") as cursor:
+                cursor.itersize = ROWS_AT_ONCE
+                for values in cursor.execute(cast("LiteralString", sql)):
+                    yield known.decode(values)
+
+    def _select(self, row_type: type[R], where: str, bindings: tuple[Binding, ...]) -> list[R]:
+        known = table(row_type)
+        sql = _marked(f"{known.select} {where}")
+        with self._borrowed() as connection:
+            try:
+                return list(map(known.decode, connection.execute(sql, bindings).fetchall()))
+            except psycopg.OperationalError:
+                # It may have stood idle while the server was started again. A snapshot lives and dies with its own.
+                if not connection.closed or connection is self._bound:
+                    raise
+        with self._borrowed(fresh=True) as connection:
+            return list(map(known.decode, connection.execute(sql, bindings).fetchall()))
+
+    @property
+    def _bound(self) -> Connection | None:
+        """The connection of this thread's snapshot."""
+        return getattr(self._local, "connection", None)
+
+    @contextmanager
+    def _borrowed(self, *, fresh: bool = False) -> Generator[Connection]:
+        """A connection for the time of the context. Turns errors of a lost connection into Unavailable."""
+        bound = self._bound
+        if bound is not None:
+            yield bound
+            return
+        try:
+            connection = self._idle.get(timeout=WAIT_S_MAX)
+        except queue.Empty:
+            raise Unavailable("every reading connection is busy") from None
+        try:
+            if fresh and connection is not None:
+                connection.close()
+            if connection is None or connection.closed:
+                connection = None
+                connection = self._open()
+            yield connection
+        except psycopg.OperationalError as error:
+            if connection is not None and not connection.closed:
+                raise
+            _log.warning("the database cannot be read", reason=str(error))
+            raise Unavailable("the database cannot be read") from error
+        finally:
+            if self._closed and connection is not None:
+                connection.close()
+            self._idle.put(None if connection is None or connection.closed else connection)
+
+    def _open(self) -> Connection:
+        connection = connect(self._url, {}, _SESSION)
+        connection.isolation_level = IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        return connection
+
+
+@lru_cache(maxsize=1_024)
+def _marked(sql: str) -> LiteralString:
+    return cast("LiteralString", sql.replace("?", "%s"))

@@ -1,0 +1,132 @@
+"""SQL derived from the row types. It takes rows or keys as arrays, one per column: any number is one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import TypeVar, cast
+
+import msgspec
+
+from penstock.core.commands import RecipientKind
+from penstock.engine.row import Row
+from penstock.engine.row_types import ROW_TYPES
+from penstock.engine.rows import AccountRow, BookRow, CallbackRow, DepositAddressRow
+from penstock.engine.sending_rows import AttemptRow
+from penstock.store.dialect import Binding
+from penstock.store.postgres.arrays import kind_of, literal
+from penstock.store.tables import Table
+
+R = TypeVar("R", bound=Row)
+Key = tuple[int | str, ...]
+Statement = tuple[str, Sequence[Binding]]
+"""SQL and what its marks ("%s") stand for."""
+
+LAST_WORD_WINS: tuple[type[Row], ...] = (CallbackRow, DepositAddressRow)
+"""Rows that are replaced without having been looked at, with their account locked."""
+
+
+class PostgresDialect:
+    """A Dialect (store/dialect.py)."""
+
+    false = "false"
+
+    def one_of(self, column: str, values: Collection[int | str]) -> tuple[str, Binding]:
+        plain = [str(value) if isinstance(value, str) else value for value in values]
+        return f"{column} = ANY(?)", cast("Binding", plain)
+
+    def unindexed(self, column: str) -> str:
+        return f"({column} || '')"
+
+
+class PostgresTable(Table[R]):
+    """The statements of one row type."""
+
+    def __init__(self, row_type: type[R]) -> None:
+        super().__init__(row_type)
+        self._kinds = [kind_of(self.hints[name]) for name in self.names]
+        self._key_kinds = [kind_of(self.hints[name]) for name in row_type.KEY]
+        arrays = ", ".join(f"%s::{kind}[]" for kind in self._kinds)
+        self._insert = f"INSERT INTO {self.name} ({self.columns}) SELECT * FROM unnest({arrays})"
+        if row_type in LAST_WORD_WINS:
+            self._insert += (
+                f" ON CONFLICT ({', '.join(row_type.KEY)}) DO UPDATE SET {self._assigned('excluded')}"
+            )
+        on = " AND ".join(f"t.{name} = w.{name}" for name in row_type.KEY)
+        self._update = (
+            f"UPDATE {self.name} t SET {self._assigned('w')} "
+            f"FROM unnest({arrays}) AS w({self.columns}) WHERE {on}"
+        )
+
+    def insert(self, rows: Collection[Row]) -> Statement:
+        """Add the rows. A row that is there already raises UniqueViolation, but for LAST_WORD_WINS."""
+        return self._insert, self._columns_of(rows)
+
+    def update(self, rows: Collection[Row]) -> Statement:
+        """Replace all that is not the key; rows that are missing are not made."""
+        return self._update, self._columns_of(rows)
+
+    def by_keys(self, keys: Iterable[Key], *, lock: bool = False) -> Statement:
+        """The rows with these primary keys; locked in the order of their keys, if so wanted."""
+        return self._matching(self.row_type.KEY, self._key_kinds, keys, lock=lock)
+
+    def by_columns(self, columns: Sequence[str], values: Iterable[Key]) -> Statement:
+        """The rows that have one of the given values in these columns."""
+        return self._matching(columns, [kind_of(self.hints[name]) for name in columns], values)
+
+    def locked_whole(self) -> Statement:
+        """Every row of the table, locked in the order of their keys."""
+        return f"{self.select} ORDER BY {', '.join(self.row_type.KEY)} FOR NO KEY UPDATE", ()
+
+    def _matching(
+        self, names: Sequence[str], kinds: Sequence[str], values: Iterable[Key], *, lock: bool = False
+    ) -> Statement:
+        columns = ", ".join(f"t.{name}" for name in self.names)
+        arrays = [
+            literal(kind, column) for kind, column in zip(kinds, zip(*values, strict=True), strict=True)
+        ]
+        order = ", ".join(f"t.{name}" for name in names)
+        end = f" ORDER BY {order} FOR NO KEY UPDATE OF t" if lock else ""
+        if len(names) == 1:
+            wanted = f"t.{names[0]} = ANY(%s::{kinds[0]}[])"
+            return f"SELECT {columns} FROM {self.name} t WHERE {wanted}{end}", arrays
+        lists = ", ".join(f"%s::{kind}[]" for kind in kinds)
+        on = " AND ".join(f"t.{name} = w.{name}" for name in names)
+        return (
+            f"SELECT {columns} FROM unnest({lists}) AS w({', '.join(names)}) JOIN {self.name} t ON {on}{end}",
+            arrays,
+        )
+
+    def _assigned(self, source: str) -> str:
+        return ", ".join(f"{name} = {source}.{name}" for name in self.names if name not in self.row_type.KEY)
+
+    def _columns_of(self, rows: Collection[Row]) -> list[Binding]:
+        columns = zip(*map(msgspec.structs.astuple, rows), strict=True)
+        return [literal(kind, column) for kind, column in zip(self._kinds, columns, strict=True)]
+
+
+TABLES: dict[type[Row], PostgresTable[Row]] = {row_type: PostgresTable(row_type) for row_type in ROW_TYPES}
+
+_RECIPIENT_COLUMNS = {
+    RecipientKind.ACCOUNT_NUMBER: "account_number",
+    RecipientKind.EMAIL: "email",
+    RecipientKind.PHONE: "phone",
+}
+
+
+def table(row_type: type[R]) -> PostgresTable[R]:
+    return cast("PostgresTable[R]", TABLES[row_type])
+
+
+def book_of(wanted: Iterable[tuple[int, str]]) -> Statement:
+    """Every entry of an account for an address, by (account, address)."""
+    return table(BookRow).by_columns(("account_id", "address"), wanted)
+
+
+def attempts_at(wanted: Iterable[tuple[str, str, int]]) -> Statement:
+    """Every attempt at a nonce, by (network, sender, nonce)."""
+    return table(AttemptRow).by_columns(("network", "sender", "nonce"), wanted)
+
+
+def accounts_named(kind: RecipientKind, values: Iterable[str]) -> Statement:
+    """Accounts by what others address them with."""
+    return table(AccountRow).by_columns((_RECIPIENT_COLUMNS[kind],), [(value,) for value in values])
