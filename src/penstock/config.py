@@ -18,7 +18,10 @@ from penstock.core.queries import QUOTA_SCALE
 from penstock.core.refusals import Refused
 from penstock.core.secret import Secret
 from penstock.engine.rules import Policy
+from penstock.store.opening import Place
 from penstock.webhooks.settings import WebhookSettings
+
+WRITERS_MAX = 32
 
 
 class SettingsInvalid(Exception):
@@ -166,6 +169,28 @@ class RatesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     refresh_s: int = 10
 
 
+class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where everything is kept. Without a URL: in SQLite, in the state directory.
+
+    url: "postgresql://...", as libpq takes it; without a password, or read from a secret place. isolation: both are
+    safe. writers: writing connections of one process.
+    """
+
+    url: str | SecretPlace = ""
+    isolation: Literal["read committed", "serializable"] = "read committed"
+    writers: int = 1
+
+    def place(self, state_dir: str) -> Place:
+        """Raises SettingsInvalid."""
+        url = self.url if isinstance(self.url, str) else self.url.read().reveal().decode()
+        place = Place(state_dir, url, self.isolation.upper(), self.writers)
+        if url and not place.is_postgresql:
+            raise SettingsInvalid("database.url: it must begin with postgresql://")
+        if not 1 <= self.writers <= WRITERS_MAX:
+            raise SettingsInvalid(f"database.writers: from 1 to {WRITERS_MAX}")
+        return place
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything `penstock serve` is told.
 
@@ -188,9 +213,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     policy: PolicySettings = PolicySettings()
     workers: WorkerSettings = WorkerSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    database: DatabaseSettings = DatabaseSettings()
     rates: RatesSettings = RatesSettings()
     failed_auth_per_minute: int | None = 600
     limit_by_ip: bool = True
+
+    def place(self) -> Place:
+        """Where the database is. Raises SettingsInvalid."""
+        return self.database.place(self.state_dir)
 
     def catalogue(self) -> Catalogue:
         """Raises SettingsInvalid when assets, networks and listings do not fit together."""

@@ -19,6 +19,8 @@ from eth_account import Account as EthAccount
 from eth_account.messages import SignableMessage, encode_defunct
 from eth_utils.crypto import keccak
 
+from tests.acceptance.base58check import base58check
+
 PREFIX = "/sapi/v1"
 APPLY = PREFIX + "/sunperp/dw/withdraw/apply"
 CONFIRM = PREFIX + "/sunperp/dw/withdraw/confirm"
@@ -27,7 +29,6 @@ BALANCE = PREFIX + "/account/balance"
 
 VENUE_HOST = "api.sunx.io"
 TENANT = b"6X2K9L4V1C"
-_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
 def stamp(shifted_s: int = 0) -> str:
@@ -69,7 +70,7 @@ def canonical(parameters: dict[str, str]) -> str:
 
 
 def prehash(method: str, host: str, path: str, query: str) -> str:
-    return "\n".join((method, host.lower(), path, query))
+    return f"{method}\n{host.lower()}\n{path}\n{query}"
 
 
 def claims(key: ApiKey, timestamp: str | None = None) -> dict[str, str]:
@@ -116,7 +117,7 @@ class Call:
             b"Host: " + self.host.encode(),
             *(name + b": " + value for name, value in self.headers),
         ]
-        if self.method == "POST":
+        if self.method == "POST" or self.body:
             lines += [b"Content-Type: application/json", b"Content-Length: %d" % len(self.body)]
         return b"\r\n".join(lines) + b"\r\n\r\n" + self.body
 
@@ -147,13 +148,7 @@ class Wallet:
     def address(self) -> str:
         """Base58Check of 0x41 and the last 20 bytes of the public key's hash."""
         public = PrivateKey(bytes.fromhex(self.private_key)).public_key.format(compressed=False)
-        payload = b"\x41" + keccak(public[1:])[-20:]
-        payload += hashlib.sha256(hashlib.sha256(payload).digest()).digest()[:4]
-        number, text = int.from_bytes(payload), ""
-        while number:
-            number, digit = divmod(number, 58)
-            text = _BASE58[digit] + text
-        return text
+        return base58check(b"\x41" + keccak(public[1:])[-20:])
 
     def by_hand(self, content: str) -> str:
         """TIP-191, as TronWeb's signMessageV2 makes it: the digest by hand, the curve by libsecp256k1."""

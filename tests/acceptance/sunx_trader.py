@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.acceptance.customers import Customer, open_account
-from tests.acceptance.raw_http import Answer, Connection
+from tests.acceptance.raw_http import Answer, Connection, ask
 from tests.acceptance.sandbox_process import Sandbox
 from tests.acceptance.sunx_requests import (
     APPLY,
@@ -27,6 +29,7 @@ FEE_UNITS = 1_000_000
 """What the sandbox charges for USDT on TRON."""
 ERROR_MEMBERS = ["status", "error-code", "error-msg", "err-code", "err-msg", "data", "ts"]
 Verdict = tuple[int, str, str]
+Refused = Callable[["Call | bytes"], Answer]
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,24 @@ def new_trader(
 def stored(sandbox: Sandbox) -> dict[str, int]:
     """Rows that tell of withdrawals and money. History apart: a quote grows old by itself."""
     return {table: count for table, count in sandbox.stored().items() if table != "history"}
+
+
+@contextlib.contextmanager
+def refusing(trader: Trader, seconds: list[float]) -> Iterator[Refused]:
+    """What sends requests that must be refused: nothing may be stored for them, and connections stay sane.
+
+    seconds: gets the time that each took to be answered.
+    """
+    before, funds = stored(trader.sandbox), trader.units()
+
+    def send(call: Call | bytes) -> Answer:
+        answer = ask(trader.sandbox, call if isinstance(call, bytes) else call.signed(trader.key))
+        seconds.append(answer.seconds)
+        assert answer.status < 500
+        return answer
+
+    yield send
+    assert (stored(trader.sandbox), trader.units()) == (before, funds)
 
 
 def told(answer: Answer) -> dict[str, Any]:

@@ -160,7 +160,7 @@ def test_the_published_requests_are_out_of_time_and_the_same_signed_now_are_take
         if name in "CH":
             continue  # C needs port 8080; H is another key's
         fresh = hmac_trader.apply_call() if path == APPLY else hmac_trader.records_call(**more)
-        body = fresh.body if method == "POST" else b""
+        body = b"{}" if path == CONFIRM else fresh.body
         call = replace(fresh, method=method, path=path, signs_host=host, body=body)
         answer = told(hmac_trader.send(call))
         assert answer.get("error-code") == ("validation-constraints-required" if name == "D" else None), name
@@ -250,6 +250,18 @@ def test_what_an_operator_takes_back_is_a_rejected_record_with_its_reason(trader
     assert (record["state"], record["error-code"]) == ("reject", "reject")
     assert "not today" in record["error-msg"]
     assert trader.units() == (1_000_000_000, 0)
+
+
+def test_a_wallet_removed_after_the_confirmation_is_not_paid_and_the_money_comes_back(trader: Trader) -> None:
+    trader.confirmed(trader.quote())
+    book = f"/accounts/{trader.customer.account_id}/addresses"
+    (entry,) = trader.sandbox.admin("GET", book)["addresses"]
+    trader.sandbox.admin("DELETE", f"{book}/{entry['entry_id']}")
+    with sending(trader.sandbox):
+        pass
+    assert [record["state"] for record in trader.records()] == ["reject"]
+    assert trader.units() == (1_000_000_000, 0)
+    assert chain_units(trader.sandbox, "tron", trader.wallet.address, "USDT") == 0
 
 
 # ---- replies ----
@@ -440,15 +452,13 @@ def test_no_changed_bit_of_a_signed_query_is_let_through(trader: Trader) -> None
     raw = call.signed(trader.key)
     target = raw.split(b" ")[1]
     path, _, query = target.partition(b"?")
-    told_as: set[str] = set()
     for _ in range(200):
         changed = flipped(query, places)
         if read_as(changed) == read_as(query):
             continue  # %3a is what %3A is
         answer = trader.send(raw.replace(target, path + b"?" + changed, 1))
-        assert (answer.status, told(answer).get("status")) in {(200, "error"), (400, "error")}, changed
-        told_as.add(told(answer).get("error-code"))
-    assert told_as <= {"api-signature-not-valid", "login-required", "gateway-internal-error"}
+        if answer.status != 400:  # that is one with a byte that no request line may hold
+            assert code(answer) in {"api-signature-not-valid", "login-required"}, changed
     assert len(data(trader.send(raw))) == 0
 
 

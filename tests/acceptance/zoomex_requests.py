@@ -50,8 +50,9 @@ class Key:
     api_key: str
     secret: str
 
-    def sign(self, text: str) -> str:
-        return hmac.new(self.secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+    def sign(self, text: str | bytes) -> str:
+        octets = text.encode() if isinstance(text, str) else text
+        return hmac.new(self.secret.encode(), octets, hashlib.sha256).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -135,29 +136,29 @@ def old_demo(path: str, key: Key, members: Members, **claims: Any) -> Call:
 def by_headers(
     path: str,
     key: Key,
-    members: Members | str,
+    members: Members | str | bytes,
     *,
     timestamp: str | None = None,
     recv_window: str | None = "5000",
 ) -> Call:
-    """members: of the query or body; or its text as it goes out."""
+    """members: of the query or body; or its text or bytes as they go out."""
     stamp = str(now_ms()) if timestamp is None else timestamp
-    if isinstance(members, str):
-        payload = members
+    if isinstance(members, str | bytes):
+        payload = members.encode() if isinstance(members, str) else members
     else:
-        payload = json.dumps(members) if path in POSTS else urlencode(members)
+        payload = (json.dumps(members) if path in POSTS else urlencode(members)).encode()
     headers = [
         ("X-BAPI-API-KEY", key.api_key),
         ("X-BAPI-TIMESTAMP", stamp),
-        ("X-BAPI-SIGN", key.sign(stamp + key.api_key + (recv_window or "") + payload)),
+        ("X-BAPI-SIGN", key.sign((stamp + key.api_key + (recv_window or "")).encode() + payload)),
         ("X-BAPI-SIGN-TYPE", "2"),
     ]
     if recv_window is not None:
         headers.append(("X-BAPI-RECV-WINDOW", recv_window))
     if path in POSTS:
         content_type = ("Content-Type", "application/json")
-        return Call("POST", path, headers=(*headers, content_type), body=payload.encode())
-    return Call("GET", path, payload, tuple(headers))
+        return Call("POST", path, headers=(*headers, content_type), body=payload)
+    return Call("GET", path, payload.decode(), tuple(headers))
 
 
 STYLES = {"today's demos": demo, "the old demos": old_demo, "headers": by_headers}
@@ -205,9 +206,7 @@ def told(answer: Answer) -> Told:
     assert [name for name in envelope if name != "rate_limit_reset_ms"] == names
     assert abs(envelope[names[-1]] - now_ms()) < 60_000
     assert answer.headers["content-type"] == "application/json"
-    return Told(
-        answer.status, code, message, envelope["result"], envelope, answer.headers, answer.seconds
-    )
+    return Told(answer.status, code, message, envelope["result"], envelope, answer.headers, answer.seconds)
 
 
 def send(sandbox: Sandbox, call: Call | bytes, source: str | None = None) -> Told:

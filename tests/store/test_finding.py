@@ -1,4 +1,4 @@
-"""Filters and pages against a second reading of their meaning in plain Python, and that none walks a whole table."""
+"""Filters and pages against a second reading of their meaning in plain Python, on every database."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import apsw
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -17,158 +16,51 @@ from hypothesis import strategies as st
 from penstock.core.ids import AccountId
 from penstock.core.queries import FindDeposits, FindWithdrawals
 from penstock.core.states import State
-from penstock.core.time import ManualClock, UnixMs
 from penstock.core.views import DepositView, Move, WithdrawalView
-from penstock.engine.row import Row
-from penstock.engine.rows import (
-    ChallengeRow,
-    CounterRow,
-    DepositRow,
-    HistoryRow,
-    OutboxRow,
-    RequestRow,
-    WithdrawalRow,
+from penstock.engine.rows import DepositRow, HistoryRow, WithdrawalRow
+from penstock.store.reader import Reader
+from tests.store.conftest import DATABASES
+from tests.store.finding_world import (
+    ASSETS,
+    HASHES,
+    IDS,
+    MINE,
+    NETWORKS,
+    OTHER,
+    TEXTS,
+    TIMES,
+    VENUES,
+    all_rows,
+    any_withdrawal,
+    insert,
+    postgres_with,
+    sqlite_with,
 )
-from penstock.store.sqlite.reader import SqliteReader
-from penstock.store.sqlite.statements import table
-from penstock.store.sqlite.store import SqliteStore
-from tests.store.samples import RULES, PausingIds
 
 replace = msgspec.structs.replace
-
-MINE, OTHER = AccountId(1), AccountId(2)
-VENUES = ("one", "two")
-ASSETS = ("USDT", "TRX", "BTC")
-NETWORKS = ("tron", "ethereum", "")
-TEXTS = tuple(f"r{at}" for at in range(12))
-HASHES = ("0xa", "0xb", "0xc")
-IDS = range(1_000, 1_160)
-TIMES = range(100, 130)
-
-
-def _withdrawal(rng: random.Random, withdrawal_id: int, numbers: dict[int, int]) -> WithdrawalRow:
-    account = rng.choice((MINE, MINE, OTHER))
-    kind = rng.choice(("chain", "chain", "transfer", "exchange"))
-    numbered = rng.random() < 0.6
-    if numbered:
-        numbers[account] = numbers.get(account, 0) + 1
-    values: dict[str, Any] = {
-        "withdrawal_id": withdrawal_id,
-        "account_id": account,
-        "venue": rng.choice(VENUES),
-        "asset": rng.choice(ASSETS),
-        "network": rng.choice(NETWORKS),
-        "wallet": "spot",
-        "amount": 10**25 + withdrawal_id,
-        "fee": 1,
-        "net": 10**25 + withdrawal_id - 1,
-        "address": "T-address" if kind == "chain" else "",
-        "memo": "",
-        "recipient": "1002" if kind == "transfer" else "",
-        "recipient_id": None,
-        "book_entry_id": None,
-        "remark": "",
-        "state": rng.choice(tuple(State)),
-        "reason": "",
-        "steps": 1,
-        "attempt_id": None,
-        "tx_hash": rng.choice(("", *HASHES)) if kind == "chain" else "",
-        "confirmations": 0,
-        # Out of order of the ids now and then, as with a clock that was set.
-        "created_ms": rng.choice(TIMES),
-        "updated_ms": 200,
-        "debit_asset": "USDT",
-        "rate": "",
-        "number": numbers[account] if numbered else 0,
-        "request_id": rng.choice(("", *TEXTS)),
-        "extra": "",
-        "notify": False,
-    }
-    return WithdrawalRow(**values)
-
-
-def _deposit(rng: random.Random, at: int) -> DepositRow:
-    internal = rng.random() < 0.4
-    reference = (
-        f"transfer/{at}" if internal else rng.choice((f"chain/{at}", f"Transfer/{at}", f"transfe{at}"))
-    )
-    return DepositRow(
-        reference=reference,
-        deposit_id=at,
-        account_id=rng.choice((MINE, OTHER)),
-        asset=rng.choice(ASSETS),
-        network=rng.choice(NETWORKS),
-        wallet="spot",
-        amount=10**25,  # type: ignore[arg-type]
-        address="",
-        tx_id=rng.choice(("", *HASHES)),
-        created_ms=UnixMs(rng.choice(TIMES)),
-    )
-
-
-def _rows() -> tuple[list[WithdrawalRow], list[DepositRow], list[Row]]:
-    rng, numbers = random.Random(7), dict[int, int]()
-    withdrawals, rows = [], list[Row]()
-    asked: set[tuple[int, str, str]] = set()
-    for withdrawal_id in IDS:
-        row = _withdrawal(rng, withdrawal_id, numbers)
-        if (row.account_id, row.venue, row.request_id) in asked:
-            row = replace(row, request_id="")
-        asked.add((row.account_id, row.venue, row.request_id))
-        # One known by its signature alone is remembered too: by the signature, which no filter may find.
-        known_by = row.request_id or rng.choice((f"signature {withdrawal_id}", f"{withdrawal_id}"))
-        rows.append(RequestRow(row.account_id, row.venue, known_by, "", row.withdrawal_id, UnixMs(0)))
-        if rng.random() < 0.3:
-            mark = (row.account_id, f"{row.venue}/exclusive", rng.choice(TEXTS))
-            if mark not in asked:
-                asked.add(mark)
-                rows.append(RequestRow(*mark, "", row.withdrawal_id, UnixMs(0)))
-        states = rng.sample(tuple(State), rng.randint(1, 4))
-        rows += [
-            HistoryRow(row.withdrawal_id, at, "", state.value, "", UnixMs(at))
-            for at, state in enumerate(states, 1)
-        ]
-        withdrawals.append(row)
-    rows += [CounterRow(AccountId(account), used) for account, used in numbers.items()]
-    return withdrawals, [_deposit(rng, at) for at in range(1, 120)], rows
-
-
-def _insert(connection: apsw.Connection, rows: Sequence[Row]) -> None:
-    with connection:
-        for row in rows:
-            connection.execute(table(type(row)).insert, table(type(row)).encode(row))
 
 
 @dataclass
 class Stored:
-    path: Path
-    reader: SqliteReader
+    reader: Reader
     withdrawals: list[WithdrawalRow]
     deposits: list[DepositRow]
     moves: dict[int, tuple[Move, ...]]
 
 
-def _database(path: Path) -> SqliteReader:
-    clock = ManualClock(0)
-    SqliteStore(path, RULES, clock, PausingIds()).close()
-    return SqliteReader(path, RULES, clock)
-
-
-@pytest.fixture(scope="module")
-def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stored]:
-    path = tmp_path_factory.mktemp("finding") / "penstock.db"
-    reader = _database(path)
-    withdrawals, deposits, others = _rows()
-    connection = apsw.Connection(str(path))
-    _insert(connection, [*withdrawals, *deposits, *others])
-    connection.close()
+@pytest.fixture(scope="module", params=DATABASES)
+def stored(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stored]:
+    withdrawals, deposits, others = all_rows()
     moves: dict[int, tuple[Move, ...]] = {}
     for row in others:
         if isinstance(row, HistoryRow):
             step = Move(State(row.state_after), row.at_ms)
             moves[row.withdrawal_id] = (*moves.get(row.withdrawal_id, ()), step)
-    yield Stored(path, reader, withdrawals, deposits, moves)
-    reader.close()
+    rows = [*withdrawals, *deposits, *others]
+    path = tmp_path_factory.mktemp("finding") / "penstock.db"
+    opened = sqlite_with(path, rows) if request.param == "sqlite" else postgres_with(rows)
+    with opened as reader:
+        yield Stored(reader, withdrawals, deposits, moves)
 
 
 # --- what the filters mean, said a second time ---
@@ -385,158 +277,14 @@ def test_pages_of_deposits_hold_everything_once(stored: Stored, ascending: bool,
 
 
 def test_what_comes_in_between_two_pages_moves_nothing_on_the_later_ones(tmp_path: Path) -> None:
-    path = tmp_path / "penstock.db"
-    reader, connection = _database(path), apsw.Connection(str(path))
-    rng = random.Random(1)
-    rows = [replace(_withdrawal(rng, at, {}), account_id=MINE, number=0) for at in range(1, 31)]
-    _insert(connection, rows[:20])
+    path, rng = tmp_path / "penstock.db", random.Random(1)
+    rows = [replace(any_withdrawal(rng, at, {}), account_id=MINE, number=0) for at in range(1, 31)]
     seen: list[int] = []
     query = replace(NO_FILTER, limit=6)
-    while page := reader.ask(query):
-        assert isinstance(page, list)
-        seen += [view.withdrawal_id for view in page]
-        query = replace(query, before=seen[-1])
-        _insert(connection, rows[20 + len(seen) // 6 : 21 + len(seen) // 6])
+    with sqlite_with(path, rows[:20]) as reader:
+        while page := reader.ask(query):
+            assert isinstance(page, list)
+            seen += [view.withdrawal_id for view in page]
+            query = replace(query, before=seen[-1])
+            insert(path, rows[20 + len(seen) // 6 : 21 + len(seen) // 6])
     assert seen == list(range(20, 0, -1))
-    connection.close()
-    reader.close()
-
-
-# --- none of them walks a table ---
-
-
-class Explaining(SqliteReader):
-    """Keeps what SQLite says it would do for each statement of the reader."""
-
-    def plans(self, ask: Callable[[SqliteReader], object]) -> list[str]:
-        explained: list[str] = []
-        connection = self._connection()
-
-        def explain(cursor: apsw.Cursor, statement: str, bindings: Any) -> bool:
-            beside = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READONLY)
-            explained.extend(
-                str(line[3]) for line in beside.execute(f"EXPLAIN QUERY PLAN {statement}", bindings)
-            )
-            beside.close()
-            return True
-
-        connection.exec_trace = explain
-        ask(self)
-        connection.exec_trace = None
-        return explained
-
-
-def _finds(**filters: object) -> Callable[[SqliteReader], object]:
-    return lambda reader: reader.ask(replace(NO_FILTER, limit=10, **filters))
-
-
-PLANS: dict[str, tuple[Callable[[SqliteReader], object], str]] = {
-    "newest first": (_finds(), "withdrawals_by_account (account_id=?)"),
-    "oldest first": (_finds(ascending=True), "withdrawals_by_account (account_id=?)"),
-    "a page": (_finds(before=1_050), "withdrawals_by_account (account_id=? AND withdrawal_id<?)"),
-    "a page upwards": (
-        _finds(after=1_050, ascending=True),
-        "withdrawals_by_account (account_id=? AND withdrawal_id>?)",
-    ),
-    "a page by number": (
-        _finds(by_number=True, before=40),
-        "withdrawals_by_number (account_id=? AND number>?",
-    ),
-    "ids": (_finds(ids=(1_001, 1_002)), "withdrawals_by_account (account_id=? AND withdrawal_id=?)"),
-    "request ids": (_finds(request_ids=TEXTS), "r USING PRIMARY KEY (request_id=? AND account_id=?"),
-    "request ids, then rows": (
-        _finds(request_ids=TEXTS, venue="one", before=1_100),
-        "withdrawals_by_account (account_id=? AND withdrawal_id=?)",
-    ),
-    "numbers": (_finds(numbers=(3, 4), before=1_100), "withdrawals_by_number (account_id=? AND number=?)"),
-    "numbers, by number": (
-        _finds(numbers=(3, 4), by_number=True, after=2),
-        "withdrawals_by_number (account_id=? AND number=?)",
-    ),
-    "a hash": (_finds(tx_hash="0xa", venue="one", before=1_100), "withdrawals_by_tx (tx_hash=?)"),
-    "moves": (_finds(with_moves=True), "history USING PRIMARY KEY (withdrawal_id=?)"),
-    "deposits": (
-        lambda reader: reader.ask(FindDeposits(MINE, 10, before=50)),
-        "deposits_by_account (account_id=? AND deposit_id<?)",
-    ),
-    "due events": (lambda reader: reader.due_events(UnixMs(5), 10), "outbox_due (due_ms<?)"),
-    "due events, earlier ones": (
-        lambda reader: reader.due_events(UnixMs(5), 10, (MINE,)),
-        "earlier USING PRIMARY KEY (withdrawal_id=? AND sequence<?)",
-    ),
-    "expired challenges": (lambda reader: reader.expired_challenges(UnixMs(5), 10), "withdrawals_challenged"),
-}
-
-
-@pytest.mark.parametrize("name", PLANS)
-def test_what_is_looked_for_is_found_by_an_index(stored: Stored, name: str) -> None:
-    ask, index = PLANS[name]
-    reader = Explaining(stored.path, RULES, ManualClock(0))
-    steps = reader.plans(ask)
-    reader.close()
-    assert any(index in step for step in steps), steps
-    # A list that was handed over is scanned, and the index of what is challenged holds nothing else.
-    scans = [step for step in steps if step.startswith("SCAN") and "VIRTUAL TABLE" not in step]
-    assert all("withdrawals_challenged" in step for step in scans), steps
-    # Pages are read in the order in which they are stored; only what was named one by one is sorted.
-    few = {"ids", "request ids", "request ids, then rows", "numbers", "numbers, by number", "a hash"}
-    assert name in few or not any("ORDER BY" in step for step in steps), steps
-
-
-def _cost(path: Path, ask: Callable[[SqliteReader], object]) -> int:
-    """Hundreds of virtual machine steps that the reader takes."""
-    reader, ticks = SqliteReader(path, RULES, ManualClock(0)), 0
-
-    def tick() -> bool:
-        nonlocal ticks
-        ticks += 1
-        return False
-
-    connection = reader._connection()
-    connection.set_progress_handler(tick, 100)
-    ask(reader)
-    reader.close()
-    return ticks
-
-
-def _many(path: Path, count: int) -> None:
-    """`count` withdrawals of one account with an event and a challenge each, none of them due."""
-    _database(path).close()
-    rng, rows = random.Random(3), list[Row]()
-    for at in range(1, count + 1):
-        row = replace(
-            _withdrawal(rng, at, {}),
-            account_id=MINE,
-            venue="one",
-            number=at,
-            tx_hash=f"h{at}",
-            request_id=f"q{at}",
-        )
-        rows.append(replace(row, state=State.HELD if at > 5 else State.CHALLENGED))
-        rows.append(RequestRow(MINE, "one", f"q{at}", "{}", row.withdrawal_id, UnixMs(0)))
-        rows.append(ChallengeRow(MINE, "one", f"q{at}", row.withdrawal_id, UnixMs(0), 0, ""))
-        due = UnixMs(10**6) if at > 5 else UnixMs(1)
-        rows.append(OutboxRow(row.withdrawal_id, 1, MINE, State.HELD, UnixMs(0), due, 0, None))
-    connection = apsw.Connection(str(path))
-    _insert(connection, rows)
-    connection.close()
-
-
-COSTS: dict[str, Callable[[SqliteReader], object]] = {
-    "request id": _finds(request_ids=("q3",)),
-    "number": _finds(numbers=(3,)),
-    "hash": _finds(tx_hash="h3"),
-    "id": _finds(ids=(3,)),
-    "page": _finds(before=50, with_moves=True),
-    "page by number": _finds(by_number=True, ascending=True, after=3),
-    "due": lambda reader: reader.due_events(UnixMs(5), 10),
-    "expired": lambda reader: reader.expired_challenges(UnixMs(5), 10),
-}
-
-
-def test_the_work_of_finding_does_not_grow_with_what_is_not_looked_for(tmp_path: Path) -> None:
-    small, large = tmp_path / "small.db", tmp_path / "large.db"
-    _many(small, 60)
-    _many(large, 3_000)
-    grown = {name: (_cost(small, ask), _cost(large, ask)) for name, ask in COSTS.items()}
-    assert all(after <= before + 1 for before, after in grown.values()), grown

@@ -123,6 +123,22 @@ def test_a_public_route_counts_its_callers_by_source() -> None:
     assert _statuses(venue, *requests) == [200, 429, 200]
 
 
+@pytest.mark.parametrize("by_ip,statuses", [(True, [200, 200, 429, 429]), (False, [200, 200, 200, 429])])
+def test_shared_limits_by_source_may_be_left_out_and_no_others_are(by_ip: bool, statuses: list[int]) -> None:
+    async def play() -> None:
+        account = Limit(3, 5, Scope.ACCOUNT, bucket="all")
+        venue = Plain(
+            (route("/a", Limit(9, 1, Scope.KEY), BY_IP, account), route("/b", Limit(2, 5, Scope.IP)))
+        )
+        world = World(venue, limit_by_ip=by_ip)
+        assert await world.statuses(*[Asked("/a")] * 4) == statuses
+        # A route's own limit is the one that its venue tells of, and stays.
+        assert await world.statuses(*[Asked("/b")] * 3) == [200, 200, 429]
+        world.gate.close()
+
+    run(play)
+
+
 # --- accounts and keys ---
 
 

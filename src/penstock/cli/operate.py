@@ -55,6 +55,9 @@ def _sandbox_arguments(parser: argparse.ArgumentParser) -> None:
         "--chain-pace", type=int, metavar="MS", help="a block of the simulated chains every MS milliseconds"
     )
     parser.add_argument(
+        "--database", metavar="URL", default="", help="a PostgreSQL database (default: SQLite in DIR)"
+    )
+    parser.add_argument(
         "--no-ip-limits", action="store_true", help="leave out the venues' limits for each source address"
     )
 
@@ -107,6 +110,7 @@ def _sandbox(arguments: argparse.Namespace) -> int:
         evm_rpc=arguments.evm_rpc,
         chain_pace_ms=arguments.chain_pace,
         limit_by_ip=not arguments.no_ip_limits,
+        database=arguments.database,
         evm_confirmations=arguments.evm_confirmations,
     )
 

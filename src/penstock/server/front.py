@@ -12,7 +12,6 @@ import os
 import socket
 import sys
 from functools import partial
-from pathlib import Path
 
 import msgspec
 
@@ -32,7 +31,7 @@ from penstock.server.health import health_reply
 from penstock.server.http import end_with, make_server, run_server
 from penstock.server.venues import venues
 from penstock.store.link.remote import RemoteStore
-from penstock.store.sqlite.reader import SqliteReader
+from penstock.store.opening import Place, open_reader
 from penstock.venues.venue import World
 
 PAYLOAD_TOO_LARGE = 413
@@ -45,7 +44,7 @@ class FrontConfig(msgspec.Struct, frozen=True):
     """
 
     settings: Settings
-    database: str
+    database: Place
     senders: dict[str, str]
     listening: int
     link: int
@@ -77,7 +76,7 @@ def run(config: FrontConfig) -> None:
     catalogue = settings.catalogue()
     rules = Rules(catalogue, settings.policy.policy())
     addresses = AddressRules(catalogue, config.senders)
-    reader = SqliteReader(Path(config.database), rules, clock)
+    reader = open_reader(config.database, rules, clock)
     store = RemoteStore(reader)
     rates = open_rates(
         settings.rates.table, settings.rates.exchange, settings.rates.refresh_s, catalogue, clock

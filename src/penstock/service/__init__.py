@@ -68,6 +68,7 @@ def _checked(settings: Settings) -> Path:
     """
     settings.catalogue()
     settings.policy.policy()
+    settings.place()
     try:
         TableRates(settings.catalogue(), settings.rates.table)
     except ValueError as error:
@@ -91,6 +92,7 @@ def run_sandbox(
     evm_confirmations: int = 1,
     *,
     limit_by_ip: bool = True,
+    database: str = "",
 ) -> int:
     """`penstock sandbox`: the same service with seed data and simulated chains. Returns the exit code."""
     try:
@@ -103,6 +105,7 @@ def run_sandbox(
                 chain_pace_ms,
                 evm_confirmations,
                 limit_by_ip=limit_by_ip,
+                database=database,
             )
             try:
                 service.serve(lambda url: _sandbox_ready(service, url))

@@ -17,7 +17,7 @@ from penstock.process import StopRequest
 from penstock.server.front import READY, FrontConfig
 from penstock.server.http import BACKLOG
 from penstock.store.link.serving import ServedLink
-from penstock.store.sqlite.store import SqliteStore
+from penstock.store.store import LinkedStore
 
 READY_S_MAX = 60.0
 STOP_S_MAX = 20.0
@@ -29,7 +29,7 @@ _log = structlog.get_logger(__name__)
 class FrontKeeper:
     """Listens, and runs the front that answers there."""
 
-    def __init__(self, store: SqliteStore, host: str, port: int) -> None:
+    def __init__(self, store: LinkedStore, host: str, port: int) -> None:
         """Raises Unavailable when the port cannot be had."""
         self._store = store
         family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -24,7 +24,7 @@ from penstock.server.front import FrontConfig
 from penstock.server.venues import CALLBACKS
 from penstock.service.front_keeper import FrontKeeper
 from penstock.service.signer_keeper import SignerKeeper
-from penstock.store.sqlite.store import DATABASE_NAME, SqliteStore
+from penstock.store.opening import open_store
 from penstock.webhooks.delivery import Poster
 from penstock.workers.chain_worker import ChainWorker
 from penstock.workers.lane import Lane, Pace
@@ -42,7 +42,8 @@ class Service:
         self.signer = signer
         self.state = Path(settings.state_dir)
         self.rules = Rules(catalogue, settings.policy.policy())
-        self.store = SqliteStore(self.state / DATABASE_NAME, self.rules, self.clock, TimeOrderedIds())
+        self.place = settings.place()
+        self.store = open_store(self.place, self.rules, self.clock, TimeOrderedIds())
         point("start.store_opened")
         self.client = signer.client()
         self.senders = {network.code: self.client.address(network.code) for network in settings.networks}
@@ -92,8 +93,8 @@ class Service:
                 clock=self.clock,
                 catalogue=self.catalogue,
                 pace=pace,
-                # The state directory's lock is ours, and the database in it has no other way in.
-                alone=True,
+                # The state directory's lock is ours, and a database in it has no other way in.
+                alone=not self.place.is_postgresql,
                 unsafe_send_before_store=bool(os.environ.get(SEND_BEFORE_STORE)),
             )
             for code, chain in self.chains.items()
@@ -128,7 +129,7 @@ class Service:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: stopping.set())
         front = FrontKeeper(self.store, self.settings.host, self.settings.port)
-        config = FrontConfig(self.settings, str(self.state / DATABASE_NAME), self.senders, -1, -1, -1)
+        config = FrontConfig(self.settings, self.place, self.senders, -1, -1, -1)
         workers = [*self.workers(), *self._beside()]
         try:
             front.start(config)

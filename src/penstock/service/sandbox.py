@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from penstock.chains.evm.addresses import checksummed
-from penstock.config import Settings
+from penstock.config import DatabaseSettings, Settings
 from penstock.core.catalogue import Catalogue
 from penstock.sandbox.accounts import sandbox_accounts
 from penstock.sandbox.money import fund_wallets
@@ -33,12 +33,15 @@ def open_sandbox(
     evm_confirmations: int,
     *,
     limit_by_ip: bool = True,
+    database: str = "",
 ) -> Service:
     """Everything but the listening socket; safe to call again on the same directory after any end."""
     drawn = sandbox_secrets(state_dir)
     write_private(state_dir / "admin-token", drawn.admin_token.encode())
     settings = sandbox_settings(state_dir, port, chain_pace_ms)
-    settings = msgspec.structs.replace(settings, limit_by_ip=limit_by_ip)
+    settings = msgspec.structs.replace(
+        settings, limit_by_ip=limit_by_ip, database=DatabaseSettings(url=database)
+    )
     config = _signer(state_dir, settings)
     if evm_rpc is not None:
         contracts = dev_contracts(settings, evm_rpc, _evm_address(config), state_dir)

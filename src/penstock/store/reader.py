@@ -100,3 +100,9 @@ class Reader(Protocol):
     def rows(self, row_type: type[R]) -> Iterator[R]:
         """Every row of a table in primary-key order, one snapshot for the whole walk."""
         ...
+
+
+class ClosingReader(Reader, Protocol):
+    """A reader with connections of its own."""
+
+    def close(self) -> None: ...

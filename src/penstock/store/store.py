@@ -57,3 +57,11 @@ class Store(AsyncStore, Protocol):
     def close(self) -> None:
         """Finish what is queued, then stop."""
         ...
+
+
+class LinkedStore(Store, Protocol):
+    """A store that takes commands of other processes as well."""
+
+    def submit_from(self, link: Link, numbered: list[tuple[int, Command]]) -> None:
+        """Queue commands that came over a link. Raises Unavailable: then none of them is queued."""
+        ...

@@ -169,10 +169,9 @@ class Writer:
             return [error] * len(commands)
         except Exception as error:  # noqa: BLE001 - the boundary of one batch
             if len(commands) == 1:
-                _log.error(
-                    "command failed and was rolled back", command=type(commands[0]).__name__, exc_info=error
-                )
+                name = type(commands[0]).__name__
+                _log.error("command failed and was rolled back", command=name, exc_info=error)
                 return [error]
-            # One command made the database refuse all of them: by halves, it is alone after a few batches.
-            middle = len(commands) // 2
-            return [*self._outcomes(commands[:middle]), *self._outcomes(commands[middle:])]
+        # One command made the database refuse all of them: by halves, it is alone after a few batches.
+        middle = len(commands) // 2
+        return [*self._outcomes(commands[:middle]), *self._outcomes(commands[middle:])]

@@ -85,6 +85,7 @@ def test_neither_rounding_favours_the_receiver_nor_is_off_by_a_unit(
     denominator=PARTS,
     amount=AMOUNTS,
     precision=st.integers(0, 6),
+    multiple=st.none() | st.integers(1, 10**7),
     fee=st.integers(0, 10**9),
     given_=st.sampled_from(Given),
     fee_rule=st.sampled_from(FeeRule),
@@ -95,22 +96,27 @@ def test_a_converted_withdrawal_debits_pays_and_costs_what_the_rate_says(
     denominator: int,
     amount: int,
     precision: int,
+    multiple: int | None,
     fee: int,
     given_: Given,
     fee_rule: FeeRule,
 ) -> None:
     using = rate(source, "USDT", numerator, denominator)
-    step = 10 ** (6 - precision)
+    # The least amount that is both a multiple and no finer than the chain pays.
+    step = next(
+        each for each in range(multiple or 1, 10**14, multiple or 1) if each % 10 ** (6 - precision) == 0
+    )
     exact = _exact(using)
     least = step if given_ is Given.RECEIVED else Fraction(step) / exact
     assume(amount >= least)
     amount -= amount % step if given_ is Given.RECEIVED else 0
     debited = amount if given_ is Given.DEBITED else amount / exact
-    assume(debited + fee * step / exact + 2 <= RICH)
-    desk = ExchangeDesk(exchange_rules(precision=precision, minimum=Units(0), fee=Units(fee * step)))
+    assume(debited + fee / exact + 2 <= RICH)
+    listed = {"precision": precision, "multiple": multiple, "minimum": Units(0), "fee": Units(fee)}
+    desk = ExchangeDesk(exchange_rules(**listed))
     row = _taken(desk, desk.convert(amount, given_, using, fee_rule))
 
-    charged = Fraction(0 if fee_rule is FeeRule.NONE else fee * step) / exact
+    charged = Fraction(0 if fee_rule is FeeRule.NONE else fee) / exact
     assert 0 <= row.fee - charged < 1
     cost = row.amount - row.fee
     assert row.net % step == 0

@@ -13,7 +13,7 @@ import structlog
 from penstock.core.refusals import Unavailable
 from penstock.store.delivery import Outcome
 from penstock.store.link.wire import Frames, frame_outcomes, read_commands
-from penstock.store.sqlite.store import SqliteStore
+from penstock.store.store import LinkedStore
 
 READ_BYTES = 1024 * 1024
 
@@ -23,7 +23,7 @@ _log = structlog.get_logger(__name__)
 class ServedLink:
     """One front's connection, with the thread that reads it. Outcomes are sent by the writer's thread."""
 
-    def __init__(self, store: SqliteStore, connection: socket.socket) -> None:
+    def __init__(self, store: LinkedStore, connection: socket.socket) -> None:
         self._store = store
         self._connection = connection
         self._sending = threading.Lock()
