@@ -195,7 +195,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything `penstock serve` is told.
 
     state_dir: where database, simulated chains and the signer's folder live. signer_config: the signer's own file;
-    relative to state_dir. host: loopback unless the operator says otherwise; TLS belongs in front.
+    relative to state_dir. signer_socket: of a signer that runs as a service of its own, shared by several processes;
+    then signer_config is not looked at. host: loopback unless the operator says otherwise; TLS belongs in front.
     failed_auth_per_minute: failed authentications from one source, or under one key id, before further failures are
     answered in the venue's words for abuse; a valid signature is never turned away. None: never.
     limit_by_ip: count a venue's limits for each source address (Zoomex: 600 requests in 5 s). Behind a proxy all
@@ -210,6 +211,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port: int = 8080
     admin_token: SecretPlace = SecretPlace(env="PENSTOCK_ADMIN_TOKEN")
     signer_config: str = "signer/signer.json"
+    signer_socket: str | None = None
     policy: PolicySettings = PolicySettings()
     workers: WorkerSettings = WorkerSettings()
     webhooks: WebhookSettings = WebhookSettings()

@@ -24,6 +24,11 @@ def announce(url: str) -> None:
     sys.stdout.flush()
 
 
+def announce_worker() -> None:
+    sys.stdout.write("ready worker\n")
+    sys.stdout.flush()
+
+
 class StopRequest:
     """An event that a signal's handler may set.
 

@@ -21,7 +21,15 @@ from tests.acceptance.sandbox_process import Sandbox
 Refused = Callable[[bytes], Answer]
 EVM = "0x8304eC68CeB2aE737dAE5b73FA67F0ccB84865C3"
 SPOT = {"BTC": "2", "ETH": "5", "USDT": "5000", "XRP": "500", "TRX": "500", "BNB": "5", "EUR": "2000"}
-HOME = {"BTC": "bitcoin", "ETH": "ethereum", "USDT": "tron", "XRP": "ripple", "TRX": "tron", "BNB": "bsc"}
+HOME = {
+    "BTC": "bitcoin",
+    "ETH": "ethereum",
+    "USDT": "tron",
+    "XRP": "ripple",
+    "TRX": "tron",
+    "BNB": "bsc",
+    "USDC": "ethereum",
+}
 _FOREIGN = itertools.count(1)
 
 

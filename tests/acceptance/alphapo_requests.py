@@ -47,15 +47,18 @@ class KeyPair:
             b"Content-Length": b"%d" % len(body),
         }
 
-    def request(self, path: str, body: bytes, method: str = "POST", **changes: bytes | None) -> bytes:
-        """A whole request to a path below the base. changes: headers by name, with _ for -; None leaves one out."""
-        headers = self.headers(body)
-        for name, value in changes.items():
-            known = next((own for own in headers if own.lower() == name.replace("_", "-").encode()), None)
-            headers[known or name.replace("_", "-").encode()] = value if value is not None else b""
-            if value is None and known is not None:
-                del headers[known]
-        return written(path, body, tuple(headers.items()), method)
+    def request(
+        self,
+        path: str,
+        body: bytes = b"",
+        method: str = "POST",
+        changes: Mapping[bytes, bytes | None] | None = None,
+    ) -> bytes:
+        """A whole request to a path below the base. changes: to its headers, where None leaves one out."""
+        headers = {**self.headers(body), **(changes or {})}
+        return written(
+            path, body, tuple((name, value) for name, value in headers.items() if value is not None), method
+        )
 
     def wrote(self, headers: Mapping[str, str], body: bytes) -> bool:
         """Whether a callback is this merchant's: its key, and the signature over the body as it arrived.

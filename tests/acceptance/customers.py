@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.acceptance.sandbox_process import Sandbox
@@ -72,3 +74,16 @@ def open_account(sandbox: Sandbox, number: str | None = None, **fields: object) 
 def new_evm_address() -> str:
     """Nobody's, in lower case, which needs no checksum."""
     return "0x" + secrets.token_hex(20)
+
+
+@contextlib.contextmanager
+def nothing_taken_in(sandbox: Sandbox) -> Iterator[None]:
+    """No row that only withdrawals add to may be added inside; accounts, keys and deposits may."""
+
+    def rows() -> dict[str, int]:
+        stored = sandbox.stored()
+        return {table: stored[table] for table in ("withdrawals", "requests", "history", "attempts")}
+
+    before = rows()
+    yield
+    assert rows() == before

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.acceptance.calls import Call, now_ms
 from tests.acceptance.customers import new_evm_address, open_account
 from tests.acceptance.raw_http import Connection
 from tests.acceptance.reply_shapes import golden, golden_names, shape
@@ -35,14 +36,12 @@ from tests.acceptance.zoomex_requests import (
     RECORDS,
     STYLES,
     WALLET_BALANCE,
-    Call,
     Key,
     Payer,
     Told,
     by_headers,
     demo,
     new_payer,
-    now_ms,
     send,
     send_when_allowed,
     told,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import itertools
 import json
 import secrets
 import time
@@ -17,8 +16,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
+from tests.acceptance.calls import Call, next_source, now_ms
 from tests.acceptance.customers import Customer, new_evm_address, open_account
-from tests.acceptance.raw_http import Answer, ask, head
+from tests.acceptance.raw_http import Answer, ask
 from tests.acceptance.sandbox_process import Sandbox
 
 CREATE = "/private/v1/asset/withdraw/create"
@@ -35,12 +35,6 @@ POSTS = (CREATE, INNER_CREATE)
 
 LIMIT_HEADERS = ("x-bapi-limit", "x-bapi-limit-status", "x-bapi-limit-reset-timestamp")
 Members = Mapping[str, Any]
-# One address of this machine after the other: what one test sends uses up no other test's quota of its source.
-_SOURCES = itertools.cycle(f"127.0.7.{number}" for number in range(1, 251))
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True)
@@ -53,31 +47,6 @@ class Key:
     def sign(self, text: str | bytes) -> str:
         octets = text.encode() if isinstance(text, str) else text
         return hmac.new(self.secret.encode(), octets, hashlib.sha256).hexdigest()
-
-
-@dataclass(frozen=True)
-class Call:
-    """One request as it goes out; a test may replace any part of it."""
-
-    method: str
-    path: str
-    query: str = ""
-    headers: tuple[tuple[str, str], ...] = ()
-    body: bytes = b""
-
-    @property
-    def raw(self) -> bytes:
-        target = self.path + (f"?{self.query}" if self.query else "")
-        lines: list[tuple[bytes, bytes]] = [(b"Host", b"127.0.0.1")]
-        lines += [(name.encode(), value.encode()) for name, value in self.headers]
-        if self.method == "POST":
-            lines.append((b"Content-Length", b"%d" % len(self.body)))
-        return head(target.encode(), tuple(lines), self.method.encode()) + self.body
-
-    def with_header(self, name: str, value: str | None) -> Call:
-        """With another value of a header that it has; None leaves the header out."""
-        kept = [(had, old if had != name else value) for had, old in self.headers]
-        return replace(self, headers=tuple((had, text) for had, text in kept if text is not None))
 
 
 # ---- style P: the credentials are parameters, and sign the parameters ----
@@ -212,7 +181,16 @@ def told(answer: Answer) -> Told:
 def send(sandbox: Sandbox, call: Call | bytes, source: str | None = None) -> Told:
     """One exchange on a connection of its own, which must be sane afterwards."""
     raw = call if isinstance(call, bytes) else call.raw
-    return told(ask(sandbox, raw, next(_SOURCES) if source is None else source))
+    return told(ask(sandbox, raw, next_source() if source is None else source))
+
+
+def send_refused(sandbox: Sandbox, call: Call, seconds: list[float]) -> tuple[int, int]:
+    """Send what must be refused, and not by a 500; returns the verdict, and notes how long it took."""
+    answer = send(sandbox, call)
+    seconds.append(answer.seconds)
+    assert answer.status != 500
+    assert (answer.result, answer.code != 0) == ({}, True), answer
+    return answer.verdict
 
 
 def send_when_allowed(sandbox: Sandbox, call: Call) -> Told:

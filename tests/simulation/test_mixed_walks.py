@@ -106,6 +106,7 @@ class MixedWalk(Walk):
         accepted = self._taken(order, order.request_id)
         if accepted is not None:
             assert (accepted.amount, accepted.net) == (asked.amount, asked.net)
+            assert (accepted.state is State.CHALLENGED) == quoted
             self.asked[accepted.withdrawal_id] = asked
             if quoted:
                 self.quotes[order.request_id] = self.service.clock.at_ms + LIFE_MS
@@ -231,6 +232,8 @@ class MixedWalk(Walk):
         for row in service.store.reader().rows(BalanceRow):
             if row.account_id:
                 assert row.held == held[row.asset], row
+        for nonce in self.quotes.keys() - self.answered.keys():
+            assert states[self.ordered[nonce][0]] in {State.CHALLENGED, State.EXPIRED}
 
     def calm_down(self) -> None:
         """Whoever waits for people gets a yes; what nobody answered runs out."""

@@ -82,7 +82,9 @@ def test_a_database_of_a_newer_program_is_refused(path: Path) -> None:
 def test_a_migration_that_fails_leaves_nothing(tmp_path: Path) -> None:
     connection = open_writer(tmp_path / "penstock.db")
     with pytest.raises(apsw.SQLError):
-        migrate(connection, START_MS, [*migrations("sqlite"), (2, "bad", "CREATE TABLE t (a); SELECT broken")])
+        migrate(
+            connection, START_MS, [*migrations("sqlite"), (2, "bad", "CREATE TABLE t (a); SELECT broken")]
+        )
     assert list(connection.execute("SELECT number FROM migrations")) == [(1,)]
     assert "t" not in [name for _, name, _ in _schema(connection)]  # type: ignore[misc]
     connection.close()

@@ -171,6 +171,30 @@ def test_those_who_joined_hear_how_the_first_one_failed(
     assert [answer.status for answer in answers] == [status] * 3
 
 
+@pytest.mark.parametrize("refusing", [True, False])
+def test_what_follows_a_command_s_answer_is_done_for_those_who_joined_as_well(refusing: bool) -> None:
+    def after(accepted: Accepted) -> Ask:
+        if refusing:
+            raise Refused(RefusalCode.NOT_NOW)
+        return Ask(Account(ME), lambda _: reply(200, str(accepted.withdrawal_id)))
+
+    async def play() -> None:
+        world = World(Plain((route("/a"),), lambda *_: Ask(withdraw(), after)))
+        world.store.opened.clear()
+        running = [asyncio.create_task(send(world.gate, Asked("/a"))) for _ in range(COUNT)]
+        await asyncio.sleep(0)
+        world.store.opened.set()
+        answers = [(answer.status, answer.text) for answer in await asyncio.gather(*running)]
+        again = await send(world.gate, Asked("/a"))
+        assert [*answers, (again.status, again.text)] == [(400, "not_now") if refusing else (200, "1")] * (
+            COUNT + 1
+        )
+        assert len(world.store.executed) == 1
+        world.gate.close()
+
+    run(play)
+
+
 class _OnceOnly:
     """A store's own rule: an id is good for one answer."""
 

@@ -22,6 +22,7 @@ _COMMANDS = {
     "call": ("calling", "one of the calls that a venue alone offers"),
     "sandbox": ("operate", "run a Penstock with seeded accounts on simulated chains"),
     "serve": ("operate", "run a Penstock with the operator's settings"),
+    "worker": ("operate", "plan, sign and send for a Penstock that answers elsewhere"),
     "verify": ("operate", "recompute every invariant of a ledger"),
     "bench": ("operate", "measure how much a Penstock takes"),
     "demo": ("demo", "the main job, live, on a sandbox of its own"),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from penstock.cli.terminal import Exit, database_told, usage
 
+PROCESSES_MAX = 64
 PORT_MAX = 65_535
 _ENDINGS = (signal.SIGTERM, signal.SIGINT)
 
@@ -19,9 +20,17 @@ def add_arguments(command: str, parser: argparse.ArgumentParser) -> None:
         case "sandbox":
             _sandbox_arguments(parser)
         case "serve":
+            _settings_argument(parser)
             parser.add_argument(
-                "--config", type=Path, required=True, metavar="FILE", help="the settings, TOML"
+                "--processes", type=int, default=1, metavar="N", help="how many answer (default: %(default)s)"
             )
+            parser.add_argument(
+                "--no-workers",
+                action="store_true",
+                help="answer only; `penstock worker` processes plan, sign and send",
+            )
+        case "worker":
+            _settings_argument(parser)
         case "verify":
             place = parser.add_mutually_exclusive_group(required=True)
             place.add_argument("--state", type=Path, metavar="DIR", help="the state directory")
@@ -87,11 +96,17 @@ def run(command: str, arguments: argparse.Namespace) -> int:
         case "sandbox":
             return _sandbox(arguments)
         case "serve":
-            return _serve(arguments.config)
+            return _serve(arguments)
+        case "worker":
+            return _worker(arguments.config)
         case "verify":
             return _verify(arguments.state or arguments.database)
         case _:
             return _bench(arguments)
+
+
+def _settings_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the settings, TOML")
 
 
 def _sandbox(arguments: argparse.Namespace) -> int:
@@ -115,13 +130,27 @@ def _sandbox(arguments: argparse.Namespace) -> int:
     )
 
 
-def _serve(config: Path) -> int:
-    if not config.is_file():
-        usage(f"{config} is not a file", "give the path of the settings")
+def _serve(arguments: argparse.Namespace) -> int:
+    if not 1 <= arguments.processes <= PROCESSES_MAX:
+        usage(f"--processes must be 1 to {PROCESSES_MAX}")
+    _check_file(arguments.config)
     from penstock import service  # noqa: PLC0415
 
     _end_in_order()
-    return service.run_serve(config)
+    return service.run_serve(arguments.config, processes=arguments.processes, pay=not arguments.no_workers)
+
+
+def _worker(config: Path) -> int:
+    _check_file(config)
+    from penstock import service  # noqa: PLC0415
+
+    _end_in_order()
+    return service.run_worker(config)
+
+
+def _check_file(config: Path) -> None:
+    if not config.is_file():
+        usage(f"{config} is not a file", "give the path of the settings")
 
 
 def _end_in_order() -> None:

@@ -26,6 +26,7 @@ from penstock.rates.live import LiveRates
 from penstock.rates.opening import open_rates
 from penstock.server.admin import admin_app
 from penstock.server.app import make_app
+from penstock.server.counting import SharedCounter
 from penstock.server.gate import Gate
 from penstock.server.health import health_reply
 from penstock.server.http import end_with, make_server, run_server
@@ -40,7 +41,8 @@ READY = b"ready\n"
 
 class FrontConfig(msgspec.Struct, frozen=True):
     """What a front is started with. The numbers are open file descriptors: the listening socket, the link to the
-    store, and a pipe on which READY says that requests are taken. senders: our hot wallet by network.
+    store, and a pipe on which READY says that requests are taken. senders: our hot wallet by network. counted_alone:
+    whether this is the only front, so that it may count requests by itself.
     """
 
     settings: Settings
@@ -49,6 +51,7 @@ class FrontConfig(msgspec.Struct, frozen=True):
     listening: int
     link: int
     ready: int
+    counted_alone: bool
 
 
 class AddressRules:
@@ -91,6 +94,7 @@ def run(config: FrontConfig) -> None:
         clock,
         settings.failed_auth_per_minute,
         limit_by_ip=settings.limit_by_ip,
+        counter=None if config.counted_alone else SharedCounter(store.take),
     )
     admin = admin_app(store, catalogue, rules.policy, token, addresses.check, clock)
 

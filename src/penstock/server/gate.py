@@ -19,7 +19,7 @@ from penstock.core.queries import FindChallenge
 from penstock.core.refusals import InDoubt, Refused, Unavailable
 from penstock.core.time import Clock
 from penstock.core.views import Accepted, KeyView
-from penstock.server.counting import NS_PER_MS, Counting, counted_key
+from penstock.server.counting import NS_PER_MS, Counter, Counting, OwnCounter, counted_key
 from penstock.server.keys import KeyDirectory
 from penstock.server.rate import NS_PER_S, GcraLimiter, WindowLimiter, client_scope
 from penstock.server.refused import RefusedRequests
@@ -63,7 +63,8 @@ class Gate:
     failed_auth_per_minute: failed authentications from one source, and apart from that under one key id,
     before further ones are answered in the venue's harsher words; None: never. Only failures are: a valid
     signature is never turned away for what others tried from its address or under its key id.
-    limit_by_ip: whether the limits that a venue's routes share are counted for each source address.
+    limit_by_ip: whether the limits that a venue's routes share are counted for each source address. counter: who counts
+    requests against the venues' limits; None: this process alone.
     """
 
     def __init__(
@@ -74,7 +75,9 @@ class Gate:
         failed_auth_per_minute: int | None = None,
         *,
         limit_by_ip: bool = True,
+        counter: Counter | None = None,
     ) -> None:
+        self._counter: Counter = counter or OwnCounter()
         self._limit_by_ip = limit_by_ip
         self._store = store
         self._clock = clock
@@ -105,25 +108,26 @@ class Gate:
             methods = self._routes.setdefault(path, {})
             assert route.method not in methods, f"{route.method} {route.path} is served twice"
             shared = [
-                self._counting(venue, limit)
+                self._counting(venue, route, limit)
                 for limit in route.shared
                 if limit.scope is not Scope.IP or self._limit_by_ip
             ]
             methods[route.method] = Served(
                 venue,
                 route,
-                self._counting(venue, route.limit),
+                self._counting(venue, route, route.limit),
                 tuple(counting for counting in shared if counting.limit.scope is Scope.IP),
                 tuple(counting for counting in shared if counting.limit.scope is not Scope.IP),
             )
             for prefix in _prefixes(path):
                 self._by_prefix.setdefault(prefix, venue)
 
-    def _counting(self, venue: Venue, limit: Limit) -> Counting:
+    def _counting(self, venue: Venue, route: Route, limit: Limit) -> Counting:
         limiter = WindowLimiter(limit.count, limit.window_s, ban_s=limit.ban_s)
         if not limit.bucket:
-            return Counting(limit, limiter)
-        known = self._buckets.setdefault((venue.name, limit.bucket), Counting(limit, limiter))
+            return Counting(f"{venue.name} {route.method} {route.path}", limit, limiter)
+        made = Counting(f"{venue.name} {limit.bucket}", limit, limiter)
+        known = self._buckets.setdefault((venue.name, limit.bucket), made)
         assert known.limit == limit, f"the bucket {limit.bucket} has two limits"
         return known
 
@@ -174,6 +178,9 @@ class Gate:
             return next(iter(methods.values())).venue.wrong_method(request), ()
         try:
             return await self._serve(served, request)
+        except (Unavailable, InDoubt):
+            # Nothing but counting raises these here, and then nothing was asked of the engine yet.
+            return served.venue.unavailable(served.route), ()
         except Exception:  # noqa: BLE001 - logged
             # The boundary: whatever went wrong, the caller hears that the outcome is unknown, never "failed".
             _log.exception("request failed", path=request.path)
@@ -184,7 +191,7 @@ class Gate:
         now_ms = self._clock.monotonic_ms()
         source = client_scope(request.client_ip)
         usage = Usage(0, route.limit)
-        reply = _over(served, served.before, source, None, now_ms)
+        reply = await self._over(served, served.before, source, None, now_ms)
         if reply is None and route.offloaded and self._verifying >= VERIFYING_MAX:
             reply = venue.unavailable(route)
         if reply is None:
@@ -219,10 +226,10 @@ class Gate:
             repeat = await self._repeat(served, asked, counted, now_ms)
             if repeat is not None:
                 return repeat
-        usage, abusive = served.own.take(counted, now_ms)
+        usage, abusive = await self._counter.take(served.own, counted, now_ms)
         if usage.refused:
             return venue.rate_limited(route, usage, abusive=abusive), usage
-        over = _over(served, served.after, source, who, now_ms)
+        over = await self._over(served, served.after, source, who, now_ms)
         if over is not None:
             return over, usage
         if asked is None:
@@ -231,6 +238,22 @@ class Gate:
             return asked, usage
         point("intake.command_read")
         return await self._ask(venue, route, asked, now_ms), usage
+
+    async def _over(
+        self,
+        served: Served,
+        countings: tuple[Counting, ...],
+        source: str,
+        who: KeyView | None,
+        now_ms: int,
+    ) -> Reply | None:
+        """Count a request against limits that routes share: the refusal of the first that is hit."""
+        for counting in countings:
+            key = counted_key(counting.limit.scope, who, source)
+            usage, abusive = await self._counter.take(counting, key, now_ms)
+            if usage.refused:
+                return served.venue.rate_limited(served.route, usage, abusive=abusive)
+        return None
 
     async def _verified(
         self, venue: Venue, route: Route, request: Request
@@ -263,13 +286,8 @@ class Gate:
         key = request_key(command)
         if key not in self._repeats:
             return None
-        outcome = await self._repeats.outcome(key)
-        usage = Usage(served.own.limiter.used(counted, now_ms * NS_PER_MS), served.route.limit)
-        if not isinstance(outcome, Accepted):
-            return _failed(served.venue, served.route, outcome), usage
-        reply = asked.write(outcome)
-        assert isinstance(reply, Reply), "a command's answer ends the request"
-        return reply, usage
+        reply = await self._ask(served.venue, served.route, asked, now_ms)
+        return reply, Usage(self._counter.used(served.own, counted, now_ms), served.route.limit)
 
     async def _ask(self, venue: Venue, route: Route, asked: Ask, now_ms: int) -> Reply:
         while True:
@@ -310,7 +328,6 @@ class Gate:
         if isinstance(command, Withdraw | Transfer | Exchange) and command.repeatable:
             key = request_key(command)
             if key in self._repeats:
-                # Reached by way of another question, while the same request was on its own way here.
                 return _answered(await self._repeats.outcome(key))
             self._repeats.begin(key)
         outcome: Outcome = InDoubt("the first of these requests was given up")
@@ -329,17 +346,6 @@ class Gate:
             if key is not None:
                 self._repeats.finish(key, outcome, now_ms)
         return answer
-
-
-def _over(
-    served: Served, countings: tuple[Counting, ...], source: str, who: KeyView | None, now_ms: int
-) -> Reply | None:
-    """Count a request against limits that routes share: the refusal of the first that is hit."""
-    for counting in countings:
-        usage, abusive = counting.take(counted_key(counting.limit.scope, who, source), now_ms)
-        if usage.refused:
-            return served.venue.rate_limited(served.route, usage, abusive=abusive)
-    return None
 
 
 def _read(venue: Venue, request: Request, route: Route, who: KeyView | None) -> Ask | Reply:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from penstock.config import Settings, SettingsInvalid, read_settings
 from penstock.core.refusals import Unavailable
-from penstock.process import LockedState, announce, prepare_process
+from penstock.process import LockedState, announce, announce_worker, prepare_process
 from penstock.rates.table import TableRates
 from penstock.sandbox.accounts import sandbox_accounts
 from penstock.sandbox.document import write_sandbox_json
@@ -16,7 +17,7 @@ from penstock.sandbox.seed import sandbox_secrets
 from penstock.server.admin import TOKEN_BYTES_MIN
 from penstock.service.running import Service
 from penstock.service.sandbox import open_sandbox
-from penstock.service.signer_keeper import SignerKeeper
+from penstock.service.signer_keeper import SignerElsewhere, SignerKeeper
 from penstock.signer.config import ConfigRefused
 from penstock.signer.launch import SetUpFailed
 from penstock.signer.messages import SignerRefused
@@ -24,7 +25,7 @@ from penstock.store.ledger import open_ledger
 from penstock.store.sqlite.connection import StoreUnusable
 from penstock.store.verify import verify as verify_reader
 
-__all__ = ["Service", "VerifyReport", "open_sandbox", "run_sandbox", "run_serve", "verify"]
+__all__ = ["Service", "VerifyReport", "open_sandbox", "run_sandbox", "run_serve", "run_worker", "verify"]
 
 
 STARTING_FAILED = (SettingsInvalid, StoreUnusable, SetUpFailed, ConfigRefused, SignerRefused, Unavailable)
@@ -40,17 +41,29 @@ class VerifyReport:
     counts: dict[str, int]
 
 
-def run_serve(config: Path) -> int:
-    """`penstock serve`: the service with the operator's settings, in the foreground. Returns the exit code."""
+def run_serve(config: Path, *, processes: int = 1, pay: bool = True) -> int:
+    """`penstock serve`: the service with the operator's settings, in the foreground. Returns the exit code.
+
+    processes: how many answer requests. pay: whether to work the chains as well.
+    """
+    return _run(config, lambda service: service.serve(announce, processes=processes, pay=pay))
+
+
+def run_worker(config: Path) -> int:
+    """`penstock worker`: the chains' workers with the operator's settings, in the foreground. Returns the exit code."""
+    return _run(config, lambda service: service.work(announce_worker))
+
+
+def _run(config: Path, act: Callable[[Service], None]) -> int:
     try:
         settings = read_settings(config)
         signer_config = _checked(settings)
         with LockedState(Path(settings.state_dir)):
             prepare_process()
-            signer = SignerKeeper(signer_config)
+            signer = _signer(settings, signer_config)
             service = Service(settings, settings.catalogue(), signer)
             try:
-                service.serve(announce)
+                act(service)
             finally:
                 service.close()
                 signer.stop()
@@ -76,12 +89,20 @@ def _checked(settings: Settings) -> Path:
     if len(settings.admin_token.read().reveal()) < TOKEN_BYTES_MIN:
         raise SettingsInvalid(f"admin_token: it must have at least {TOKEN_BYTES_MIN} bytes")
     signer_config = Path(settings.state_dir) / settings.signer_config
+    if settings.signer_socket is not None:
+        return signer_config
     if not signer_config.is_file():
         raise SettingsInvalid(
             f"signer_config: {signer_config} is not there; write it, then make its keys and log: "
             f"python -m penstock.signer --config {signer_config} --init --create-keys"
         )
     return signer_config
+
+
+def _signer(settings: Settings, signer_config: Path) -> SignerKeeper | SignerElsewhere:
+    if settings.signer_socket is not None:
+        return SignerElsewhere(Path(settings.signer_socket))
+    return SignerKeeper(signer_config)
 
 
 def run_sandbox(

@@ -22,8 +22,10 @@ from penstock.engine.rules import Rules
 from penstock.process import SEND_BEFORE_STORE, StopRequest, settle_memory
 from penstock.server.front import FrontConfig
 from penstock.server.venues import CALLBACKS
+from penstock.service.counts import MemoryCounts
 from penstock.service.front_keeper import FrontKeeper
-from penstock.service.signer_keeper import SignerKeeper
+from penstock.service.signer_keeper import SignerElsewhere, SignerKeeper
+from penstock.store.link.counting import CountKeeper, Counts
 from penstock.store.opening import open_store
 from penstock.webhooks.delivery import Poster
 from penstock.workers.chain_worker import ChainWorker
@@ -31,11 +33,15 @@ from penstock.workers.lane import Lane, Pace
 from penstock.workers.sweeper import Sweeper
 from penstock.workers.webhook_worker import WebhookWorker
 
+STOP_CHECK_S = 60.0
+
 
 class Service:
     """A running Penstock: make it, `serve`, and `close` it whatever came of that."""
 
-    def __init__(self, settings: Settings, catalogue: Catalogue, signer: SignerKeeper) -> None:
+    def __init__(
+        self, settings: Settings, catalogue: Catalogue, signer: SignerKeeper | SignerElsewhere
+    ) -> None:
         self.settings = settings
         self.catalogue = catalogue
         self.clock = SystemClock()
@@ -120,29 +126,54 @@ class Service:
             WebhookWorker(self.store, CALLBACKS, poster.post, self.clock, settings, interval_s),
         ]
 
-    def serve(self, on_ready: Callable[[str], None]) -> None:
-        """Answer requests and pay until SIGTERM or SIGINT. on_ready: called with the base URL once it answers.
+    def serve(self, on_ready: Callable[[str], None], *, processes: int = 1, pay: bool = True) -> None:
+        """Answer requests until SIGTERM or SIGINT, and pay. on_ready: called with the base URL once it answers.
 
-        Raises Unavailable when the port cannot be had or the front process does not start.
+        processes: how many fronts answer. pay: False leaves planning, signing, sending and telling to other processes.
+        Raises Unavailable when the port cannot be had or a front process does not start.
         """
-        stopping = StopRequest()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda _number, _frame: stopping.set())
-        front = FrontKeeper(self.store, self.settings.host, self.settings.port)
-        config = FrontConfig(self.settings, self.place, self.senders, -1, -1, -1)
-        workers = [*self.workers(), *self._beside()]
+        stopping = _stop_request()
+        alone = processes == 1 and not self.place.is_postgresql
+        config = FrontConfig(self.settings, self.place, self.senders, -1, -1, -1, alone)
+        counts = CountKeeper(self._counts())
+        fronts = FrontKeeper(self.store, counts, config, self.settings.host, self.settings.port)
+        workers = [*self.workers(), *self._beside()] if pay else []
         try:
-            front.start(config)
+            fronts.start(processes)
             for worker in workers:
                 worker.start()
             settle_memory()
-            on_ready(front.base_url)
-            front.run_until(stopping, config)
+            on_ready(fronts.base_url)
+            fronts.run_until(stopping)
         finally:
-            front.stop()
-            front.close()
+            fronts.stop()
+            fronts.close()
+            counts.close()
             for worker in workers:
                 worker.stop()
+
+    def work(self, on_ready: Callable[[], None]) -> None:
+        """Pay, tell and sweep until SIGTERM or SIGINT, and answer nobody."""
+        stopping = _stop_request()
+        workers = [*self.workers(), *self._beside()]
+        try:
+            for worker in workers:
+                worker.start()
+            settle_memory()
+            on_ready()
+            while not stopping.wait(STOP_CHECK_S):
+                pass
+        finally:
+            for worker in workers:
+                worker.stop()
+
+    def _counts(self) -> Counts:
+        """Where several fronts have their requests counted: in the database where other machines may serve it too."""
+        if not self.place.is_postgresql:
+            return MemoryCounts(self.clock)
+        from penstock.store.postgres.counts import PostgresCounts  # noqa: PLC0415 - psycopg takes a while to import
+
+        return PostgresCounts(self.place.url)
 
     def close(self) -> None:
         """Finish what is queued; keep everything stored."""
@@ -150,6 +181,14 @@ class Service:
         self.client.close()
         for node in self.nodes.values():
             node.close()
+
+
+def _stop_request() -> StopRequest:
+    """Set by SIGTERM or SIGINT from now on."""
+    stopping = StopRequest()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stopping.set())
+    return stopping
 
 
 def _evm_chain(network: NetworkSettings, chain: EvmNetwork, sender: str, catalogue: Catalogue) -> EvmChain:

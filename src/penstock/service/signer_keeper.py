@@ -51,6 +51,19 @@ class SignerKeeper:
                 _log.error("the signer does not start", reason=str(error))
 
 
+class SignerElsewhere:
+    """A signer that somebody else runs: several processes share one, because one log must guard one key."""
+
+    def __init__(self, socket_path: Path) -> None:
+        self._socket_path = socket_path
+
+    def client(self) -> SignerClient:
+        return SignerClient(self._socket_path)
+
+    def stop(self) -> None:
+        """Nothing: it is not ours to end."""
+
+
 def short_socket_path(state_dir: Path) -> Path:
     """Where the signer's socket goes: unix socket paths are short, so a deep state directory gets one elsewhere."""
     inside = state_dir / "signer" / "signer.sock"

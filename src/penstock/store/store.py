@@ -50,10 +50,6 @@ class Store(AsyncStore, Protocol):
         """
         ...
 
-    def submit_from(self, link: Link, numbered: list[tuple[int, Command]]) -> None:
-        """Queue commands that came over a link. Raises Unavailable: then none of them is queued."""
-        ...
-
     def close(self) -> None:
         """Finish what is queued, then stop."""
         ...

@@ -10,7 +10,8 @@ from penstock.core.commands import Command
 from penstock.core.queries import Query
 from penstock.core.refusals import InDoubt, Unavailable
 from penstock.core.views import KeyView
-from penstock.store.link.wire import Frames, Nothing, Numbered, frame_commands, raised, read_outcomes
+from penstock.store.link.counting import Take, Taken
+from penstock.store.link.wire import Asked, Frames, Nothing, Numbered, frame_commands, raised, read_outcomes
 from penstock.store.reader import Reader
 
 WAITING_MAX = 4_096
@@ -42,6 +43,9 @@ class RemoteStore(asyncio.Protocol):
 
     async def execute(self, command: Command) -> object:
         """As Store.execute. Raises Unavailable at once when too many wait already or the writer is gone."""
+        return await self._ask(command)
+
+    async def _ask(self, asked: Asked) -> object:
         if self._transport is None or self._loop is None:
             raise Unavailable("the store's process is not there")
         if len(self._waiting) >= WAITING_MAX:
@@ -51,10 +55,16 @@ class RemoteStore(asyncio.Protocol):
         self._waiting[number] = future
         if not self._outgoing:
             self._loop.call_soon(self._flush)
-        self._outgoing.append((number, command))
+        self._outgoing.append((number, asked))
         if len(self._outgoing) >= SENT_AT_ONCE:
             self._flush()
         return await future
+
+    async def take(self, take: Take) -> Taken:
+        """Have a request counted for all processes. Raises Unavailable; InDoubt when the store's process ended."""
+        taken = await self._ask(take)
+        assert isinstance(taken, Taken), taken
+        return taken
 
     def reader(self) -> Reader:
         return self._reader

@@ -12,6 +12,7 @@ import structlog
 
 from penstock.core.refusals import Unavailable
 from penstock.store.delivery import Outcome
+from penstock.store.link.counting import CountKeeper, Take
 from penstock.store.link.wire import Frames, frame_outcomes, read_commands
 from penstock.store.store import LinkedStore
 
@@ -23,8 +24,9 @@ _log = structlog.get_logger(__name__)
 class ServedLink:
     """One front's connection, with the thread that reads it. Outcomes are sent by the writer's thread."""
 
-    def __init__(self, store: LinkedStore, connection: socket.socket) -> None:
+    def __init__(self, store: LinkedStore, counts: CountKeeper, connection: socket.socket) -> None:
         self._store = store
+        self._counts = counts
         self._connection = connection
         self._sending = threading.Lock()
         self._thread = threading.Thread(target=self._read, name="store-link", daemon=True)
@@ -53,7 +55,13 @@ class ServedLink:
             _log.warning("a front's link broke", reason=str(error))
 
     def _queue(self, body: bytes) -> None:
-        numbered = read_commands(body)
+        asked = read_commands(body)
+        takes = [(number, take) for number, take in asked if isinstance(take, Take)]
+        if takes:
+            self._counts.submit(self, takes)
+        numbered = [(number, command) for number, command in asked if not isinstance(command, Take)]
+        if not numbered:
+            return
         try:
             self._store.submit_from(self, numbered)
         except Unavailable as unavailable:

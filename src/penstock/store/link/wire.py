@@ -16,11 +16,13 @@ from penstock.core.refusals import InDoubt, RefusalCode, Refused, Unavailable
 from penstock.core.views import Accepted, AnswerRejected
 from penstock.engine.rows import AccountRow, ApiKeyRow, BookRow, CallbackRow, DepositAddressRow, DepositRow
 from penstock.engine.sending_rows import AttemptRow, AuditRow, ControlRow, LaneRow
+from penstock.store.link.counting import Take, Taken
 
 LENGTH = struct.Struct(">I")
 FRAME_BYTES_MAX = 16 * 1024 * 1024
 
-Numbered = list[tuple[int, Command]]
+Asked = Command | Take
+Numbered = list[tuple[int, Asked]]
 
 
 class Nothing(msgspec.Struct, frozen=True, tag=True):
@@ -43,6 +45,7 @@ class InDoubtOutcome(msgspec.Struct, frozen=True, tag=True):
 Answer = (
     Accepted
     | AnswerRejected
+    | Taken
     | Nothing
     | RefusedOutcome
     | UnavailableOutcome

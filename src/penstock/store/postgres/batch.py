@@ -28,7 +28,7 @@ from penstock.store.deciding import CommitInDoubt, Deciding
 from penstock.store.delivery import Outcome
 from penstock.store.postgres.connection import Session
 from penstock.store.postgres.loading import Discovering, Loading
-from penstock.store.postgres.locks import must_be_seen_first
+from penstock.store.postgres.locks import must_be_seen_first, rewritten
 from penstock.store.postgres.resolving import resolve
 from penstock.store.postgres.statements import TABLES, Key, Statement
 from penstock.store.unusable import StoreUnusable
@@ -160,9 +160,10 @@ class PostgresBatches:
     def _write(self, session: Session, snapshot: Snapshot, stored: dict[type[Row], set[Key]]) -> None:
         statements: list[Statement] = []
         counts: list[int] = []
+        again = rewritten(snapshot, stored)
         for row_type in ROW_TYPES:
             there = stored.get(row_type, ())
-            rows = snapshot.writes(row_type)
+            rows = [*snapshot.writes(row_type), *again.get(row_type, ())]
             new = [row for row in rows if row.key not in there] if there else rows
             if new:
                 statements.append(TABLES[row_type].insert(new))

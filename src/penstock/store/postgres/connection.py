@@ -100,7 +100,7 @@ class Session:
         """
         self._warnings.clear()
         try:
-            done = self._connection.execute("COMMIT")
+            done = self._connection.execute("COMMIT", prepare=False)
         except psycopg.Error as error:
             if not self._connection.closed and is_definite(error):
                 raise
@@ -112,7 +112,7 @@ class Session:
 
     def roll_back(self) -> None:
         if not self._connection.closed:
-            self._connection.execute("ROLLBACK")
+            self._connection.execute("ROLLBACK", prepare=False)
 
     def close(self) -> None:
         self._connection.close()

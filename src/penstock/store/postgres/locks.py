@@ -7,15 +7,15 @@ attempts. The house has no account row, so each of its balances stands for itsel
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from penstock.core.acts import SetControl
 from penstock.core.commands import ClaimLane, Command, Exchange, RecordDelivery, Withdraw
 from penstock.engine.row import Row
 from penstock.engine.rows import AccountRow, ApiKeyRow, BalanceRow, BookRow, OutboxRow, WithdrawalRow
 from penstock.engine.rules import HOUSE_ACCOUNT
-from penstock.engine.sending_rows import AttemptRow, LaneRow, NonceRow
-from penstock.engine.snapshot import Needs
+from penstock.engine.sending_rows import AttemptRow, ControlRow, LaneRow, NonceRow
+from penstock.engine.snapshot import Needs, Snapshot
 from penstock.store.postgres.statements import Key, Statement, table
 
 LOCKED: tuple[type[Row], ...] = (LaneRow, AccountRow, BalanceRow, OutboxRow)
@@ -94,3 +94,30 @@ class Locks:
 def locks_every_lane(commands: Sequence[Command]) -> bool:
     """A stop waits for whoever is about to plan, sign or send, and then nobody can who has not seen it."""
     return any(isinstance(command, SetControl) for command in commands)
+
+
+def rewritten(snapshot: Snapshot, stored: Mapping[type[Row], Iterable[Key]]) -> dict[type[Row], list[Row]]:
+    """Locked rows to be written again as they are, because something changed that others read behind their lock.
+
+    At SERIALIZABLE a transaction sees what was committed before it began to wait for a lock, and goes on with that
+    where the locked row itself has not changed: a withdrawal would still see a key that was frozen meanwhile. Where the
+    row has a new version, it has to begin again.
+    """
+    accounts = {
+        (row.account_id,)
+        for row_type in (ApiKeyRow, BookRow)
+        for row in snapshot.writes(row_type)
+        if isinstance(row, ApiKeyRow | BookRow)
+    }
+    again: dict[type[Row], list[Row]] = {}
+    if accounts:
+        again[AccountRow] = _unchanged(snapshot, AccountRow, accounts.intersection(stored.get(AccountRow, ())))
+    if snapshot.writes(ControlRow):
+        again[LaneRow] = _unchanged(snapshot, LaneRow, stored.get(LaneRow, ()))
+    return again
+
+
+def _unchanged(snapshot: Snapshot, row_type: type[Row], keys: Iterable[Key]) -> list[Row]:
+    changed = snapshot.changed.get(row_type, {})
+    rows = (snapshot.get(row_type, *key) for key in keys if key not in changed)
+    return [row for row in rows if row is not None]

@@ -24,7 +24,7 @@ R = TypeVar("R", bound=Row)
 
 PATIENCE_S = 15
 """For a failover to end, or a lost commit. After that the callers hear that nobody knows."""
-_PAUSE_S = 0.2
+_PAUSE_S, _PAUSE_S_MAX = 0.01, 0.5
 
 _log = structlog.get_logger(__name__)
 
@@ -34,6 +34,7 @@ def resolve(
 ) -> list[Outcome]:
     """What became of each command of a batch whose commit is in doubt; InDoubt where that cannot be found out."""
     until = time.monotonic() + PATIENCE_S
+    pause_s = _PAUSE_S
     while True:
         try:
             session = open_session()
@@ -45,7 +46,8 @@ def resolve(
             _log.warning("a batch in doubt could not be looked up yet", reason=str(error))
             if time.monotonic() > until:
                 return [InDoubt("the database was lost while committing")] * len(commands)
-            time.sleep(_PAUSE_S)
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, _PAUSE_S_MAX)
 
 
 def _look_up_all(session: Session, begin: Statement, commands: Sequence[Command]) -> list[Outcome]:
