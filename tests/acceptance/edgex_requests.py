@@ -1,8 +1,8 @@
 """edgeX requests and layer 2 signatures, built from the venue's pages alone: nothing of Penstock is imported.
 
 Source: edgeX docs, "Authentication" and "Withdraw API"; StarkWare docs, "Signature construction" (StarkEx Perpetual,
-WithdrawalToAddress). Curve arithmetic is fast-stark-crypto's; test_edgex_conformance.py compares it with the venue's own
-Python SDK, which brings its own.
+WithdrawalToAddress). Curve arithmetic is fast-stark-crypto's; test_edgex_conformance.py compares it with that of the
+venue's own Python SDK.
 """
 
 from __future__ import annotations

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -28,6 +30,14 @@ def is_paid(sandbox: Sandbox, network: str, tx_hash: str) -> bool:
     with _copied(sandbox, network) as chain:
         sql = "SELECT paid FROM transactions WHERE hash = ? AND height IS NOT NULL"
         return [bool(paid) for (paid,) in chain.execute(sql, (tx_hash,))] == [True]
+
+
+def payments(sandbox: Sandbox, network: str) -> Counter[tuple[str, int]]:
+    """Every payment that stands in a block and moved what it says, as (receiver, units)."""
+    with _copied(sandbox, network) as chain:
+        mined = list(chain.execute("SELECT raw FROM transactions WHERE height IS NOT NULL AND paid"))
+    intents = [json.loads(raw)["intent"] for (raw,) in mined]
+    return Counter((str(intent["to"]), int(intent["units"])) for intent in intents)
 
 
 @contextlib.contextmanager

@@ -112,5 +112,5 @@ def test_long_runs_go_in_rounds_that_no_signature_outlives() -> None:
 
 
 def test_a_database_that_cannot_be_measured_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert intake.run(1, 1, "postgresql://localhost/x") == 2
+    assert intake.run(1, 1, "mysql://localhost/x") == 2
     assert "SQLite" in capsys.readouterr().err

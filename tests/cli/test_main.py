@@ -13,7 +13,7 @@ import pytest
 PENSTOCK = [sys.executable, "-m", "penstock.cli.main"]
 COMMANDS = (
     *("withdraw", "withdrawals", "balance", "addresses", "call"),
-    *("sandbox", "serve", "verify", "bench", "demo"),
+    *("sandbox", "serve", "verify", "migrate", "bench", "demo"),
 )
 
 
@@ -86,6 +86,7 @@ def test_every_command_has_help(command: str) -> None:
         ("sandbox", "--port", "70000", "--state", "x"),
         ("verify", "--state", "nowhere"),
         ("serve", "--config", "nowhere"),
+        ("migrate", "--from", "sqlite:nowhere", "--to", "postgresql://127.0.0.1/x"),
         ("bench", "intake", "--clients", "0"),
     ],
 )

@@ -136,7 +136,7 @@ def test_a_backend_that_is_killed_leaves_a_batch_done_again_or_unavailable(
 def _standby_missing() -> Iterator[None]:
     """Every commit of the server waits for a standby that does not exist."""
     server().run("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
-    server().run("SELECT pg_reload_conf()")
+    _reloaded("nobody")
     try:
         yield
     finally:
@@ -145,7 +145,15 @@ def _standby_missing() -> Iterator[None]:
 
 def _standby_given_up() -> None:
     server().run("ALTER SYSTEM RESET synchronous_standby_names")
+    _reloaded("")
+
+
+def _reloaded(standbys: str) -> None:
     server().run("SELECT pg_reload_conf()")
+    while server().run("SHOW synchronous_standby_names") != [(standbys,)]:
+        time.sleep(0)
+    # It is the checkpointer that makes commits wait, once it has come to read the settings.
+    server().run("CHECKPOINT")
 
 
 def _waiting(count: int = 1) -> list[int]:

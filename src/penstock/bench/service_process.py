@@ -48,23 +48,27 @@ class Service(Protocol):
 
 
 class Sandbox:
-    """The real one: `penstock sandbox`, which is the service on SQLite with simulated chains."""
+    """The real one: `penstock sandbox`, the service with simulated chains. url: of a PostgreSQL; "" for SQLite."""
+
+    def __init__(self, url: str = "") -> None:
+        self._url = url
 
     def seed(self, state: Path, accounts: int) -> list[LoadAccount]:
         from penstock.sandbox.bench_accounts import seed_bench  # noqa: PLC0415  the loader's modules stay without the service
 
         return [
             LoadAccount(account.api_key, account.api_secret, account.memo, account.currency, account.address)
-            for account in seed_bench(state, accounts)
+            for account in seed_bench(state, accounts, self._url)
         ]
 
     def command(self, state: Path) -> tuple[str, ...]:
         # One machine loads for thousands of customers.
-        return (*_CLI, "sandbox", "--port", "0", "--state", str(state), "--no-ip-limits")
+        command = (*_CLI, "sandbox", "--port", "0", "--state", str(state), "--no-ip-limits")
+        return (*command, "--database", self._url) if self._url else command
 
     def verify(self, state: Path) -> Verdict:
         done = subprocess.run(
-            (*_CLI, "verify", "--state", str(state)),
+            (*_CLI, "verify", *(("--database", self._url) if self._url else ("--state", str(state)))),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,

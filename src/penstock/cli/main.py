@@ -24,6 +24,7 @@ _COMMANDS = {
     "serve": ("operate", "run a Penstock with the operator's settings"),
     "worker": ("operate", "plan, sign and send for a Penstock that answers elsewhere"),
     "verify": ("operate", "recompute every invariant of a ledger"),
+    "migrate": ("migrate", "move a ledger from SQLite to PostgreSQL"),
     "bench": ("operate", "measure how much a Penstock takes"),
     "demo": ("demo", "the main job, live, on a sandbox of its own"),
 }

@@ -20,6 +20,7 @@ from penstock.sandbox.accounts import MAKERS
 from penstock.sandbox.destinations import DESTINATIONS, EVM_RECEIVER
 from penstock.sandbox.seed import RECIPIENT, SandboxSecrets, run_all
 from penstock.sandbox.setup import sandbox_settings
+from penstock.store.opening import Place, open_store
 from penstock.store.sqlite.store import DATABASE_NAME, SqliteStore
 from penstock.venues.bitmart.currencies import CurrencyNames
 from penstock.venues.sandbox_account import SandboxAccount
@@ -43,8 +44,8 @@ class BenchAccount(msgspec.Struct, frozen=True):
     address: str
 
 
-def seed_bench(state_dir: Path, accounts: int) -> list[BenchAccount]:
-    """Make `accounts` funded accounts with a key and a verified address each, and stop sending.
+def seed_bench(state_dir: Path, accounts: int, url: str = "") -> list[BenchAccount]:
+    """Make `accounts` funded accounts with a key and a verified address each, and stop sending. url: of a PostgreSQL.
 
     The benchmark measures intake: with sending stopped nothing is planned or signed beside it. `penstock sandbox` then
     starts on the same directory.
@@ -53,7 +54,7 @@ def seed_bench(state_dir: Path, accounts: int) -> list[BenchAccount]:
     settings = sandbox_settings(state_dir, 0, None)
     catalogue = settings.catalogue()
     rules = Rules(catalogue, settings.policy.policy())
-    store = SqliteStore(state_dir / DATABASE_NAME, rules, SystemClock(), TimeOrderedIds())
+    store = open_store(Place(str(state_dir), url), rules, SystemClock(), TimeOrderedIds())
     try:
         run_all(store, [SetControl(ACTOR, SENDING, stopped=True, reason="intake benchmark")])
         created = run_all(

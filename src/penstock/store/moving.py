@@ -1,9 +1,10 @@
 """Moving everything from SQLite to PostgreSQL: all of it or nothing, and never two databases in service at once.
 
 Both sides are held alone from before the first row is read until the end. The rows are copied in one transaction, read
-back and compared there; the source is then marked as moved, durably, and only then the target is committed. Whenever the
-process dies, a database is either as it was or complete, and the same call again goes on: before the mark nothing
-has happened; between mark and commit neither side can be served; after it the target can.
+back and compared there; the source is then marked as moved, durably, and only then the target is committed. Whenever
+the process dies, a database is either as it was or complete, and the same call again goes on: before the mark nothing
+has happened; between mark and commit the source is refused by every service and the target has nothing yet; after the
+commit the target has everything.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ class Step(Enum):
 
 
 Tell = Callable[[Step, str, int], None]
-"""Called with a step, a table ("" for the last two steps) and its rows so far: every ROWS_BETWEEN_NEWS, and at its end."""
+"""Called with a step, a table ("" for the last two steps) and its rows so far: every ROWS_BETWEEN_NEWS, and at its
+end.
+"""
 
 
 class MoveInDoubt(Exception):

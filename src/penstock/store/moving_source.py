@@ -73,7 +73,9 @@ class SqliteSource:
         Raises StoreUnusable when it may not be durable.
         """
         try:
-            self._connection.execute("INSERT INTO migrations VALUES (?, 'moved', ?, ?)", (MOVED, place, now_ms))
+            self._connection.execute(
+                "INSERT INTO migrations VALUES (?, 'moved', ?, ?)", (MOVED, place, now_ms)
+            )
             self._connection.execute("COMMIT")
         except apsw.Error as error:
             raise StoreUnusable(f"{self._path}: cannot be marked as moved: {error}") from error

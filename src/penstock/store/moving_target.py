@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import LiteralString, Self, TypeVar, cast
 
@@ -35,14 +35,16 @@ _SESSION = {
     "tcp_keepalives_count": "3",
 }
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
-_RUNNING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
+_RUNNING = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
+)
 _RELATIONS = """
 SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
 AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 ORDER BY relname
 """
-"""Tables, views and sequences where ours would stand, but for those of extensions, which many installations keep there."""
+"""Tables, views and sequences where ours would stand, but for those of extensions, which many keep there."""
 
 
 class PostgresTarget:
@@ -137,7 +139,7 @@ def _place(connection: psycopg.Connection[tuple[object, ...]]) -> str:
 
 
 @contextmanager
-def _told(table_name: str = "") -> Iterator[None]:
+def _told(table_name: str = "") -> Generator[None]:
     """Turn the driver's errors, and rows that are none, into StoreUnusable."""
     where = f"{table_name}: " if table_name else ""
     try:

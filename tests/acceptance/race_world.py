@@ -1,0 +1,239 @@
+"""What the race runs on: `penstock serve` with an operator's own settings, on SQLite or on PostgreSQL.
+
+One network, simulated, with a block every few milliseconds; withdrawals worth APPROVAL_FROM_USD or more wait for an
+approval. On PostgreSQL two servers share the database, so that whatever races is not ordered by one process: the first
+pays, the second only answers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import select
+import signal
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.acceptance.customers import new_evm_address
+from tests.acceptance.sandbox_process import DATABASE, PENSTOCK, READY_S_MAX, STOP_S_MAX, Sandbox
+
+APPROVAL_FROM_USD = 40
+FEE_USD = 3
+"""Of the one listing; its asset is worth a dollar."""
+
+OPENING_USD = 400
+"""In each wallet, some ten withdrawals' worth: most of the race is about who still gets money."""
+
+BITMART_KEYS = 6
+ALPHAPO_KEYS = 3
+"""An account has several, because these venues limit each key."""
+
+SETTINGS = """\
+state_dir = "{state}"
+port = 0
+admin_token = {{ file = "{token}" }}
+limit_by_ip = false
+failed_auth_per_minute = 1000000
+{more}
+[policy]
+approval_from_usd = "{approval}"
+
+[workers]
+interval_ms = 50
+
+[[assets]]
+code = "USDT"
+name = "Tether USD"
+scale = 6
+usd_price = "1"
+
+[[assets]]
+code = "ETH"
+name = "Ether"
+scale = 18
+usd_price = "3000"
+
+[[networks]]
+code = "ethereum"
+family = "evm"
+native = "ETH"
+confirmations = 3
+chain = {{ type = "simulated", block_ms = 50, seed = 2 }}
+
+[[listings]]
+asset = "USDT"
+network = "ethereum"
+decimals = 6
+contract = "{contract}"
+fee = "{fee}"
+minimum = "10"
+precision = 6
+"""
+
+
+@dataclass(frozen=True)
+class Base:
+    """A database's place and how it is used. url: "" for SQLite. isolation: of PostgreSQL's transactions."""
+
+    url: str = ""
+    isolation: str = ""
+
+    @property
+    def servers(self) -> int:
+        return 2 if self.url else 1
+
+
+@dataclass
+class RaceWorld:
+    """The service on a folder of its own. accounts: what a client needs to ask for each."""
+
+    folder: Path
+    base: Base
+    token: str = field(default_factory=lambda: secrets.token_hex(24))
+    contract: str = ""
+    servers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    ports: list[int] = field(default_factory=list)
+    accounts: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state"
+
+    # ---- the processes -------------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Take the hot wallet, its signer and its funded chain from a sandbox; nothing else of it is kept."""
+        sandbox = Sandbox(self.state)
+        try:
+            sandbox.start()
+            self.contract = sandbox.contract("USDT")
+            assert sandbox.terminate() == 0
+        finally:
+            sandbox.kill()
+        for path in self.state.glob(f"{DATABASE}*"):
+            path.unlink()
+        (self.folder / "admin-token").write_text(self.token)
+
+    def start(self) -> None:
+        socket = json.loads((self.state / "signer" / "signer.json").read_text())["socket"]
+        for number in range(self.base.servers):
+            # Paying servers share a chain, which a simulated one cannot be; the others send only what they answer.
+            alone = [] if number == 0 else ["--no-workers"]
+            more = "" if number == 0 else f'signer_socket = "{socket}"\n'
+            self._start(number, more, alone)
+
+    def _start(self, number: int, more: str, options: list[str]) -> None:
+        state = self.state if number == 0 else self.folder / f"state-{number + 1}"
+        state.mkdir(mode=0o700, exist_ok=True)
+        if self.base.url:
+            # Several writing connections, so that approvals and withdrawals of one account meet in the database.
+            more += f'\n[database]\nurl = "{self.base.url}"\nisolation = "{self.base.isolation}"\nwriters = 3\n'
+        config = self.folder / f"penstock-{number + 1}.toml"
+        config.write_text(
+            SETTINGS.format(
+                state=state,
+                token=self.folder / "admin-token",
+                more=more,
+                approval=APPROVAL_FROM_USD,
+                contract=self.contract,
+                fee=FEE_USD,
+            )
+        )
+        with (self.folder / f"server-{number + 1}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [*PENSTOCK, "serve", "--config", str(config), *options],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.servers.append(process)
+        assert process.stdout is not None
+        assert select.select([process.stdout], [], [], READY_S_MAX)[0], self.log()
+        line = process.stdout.readline().decode()
+        assert line.startswith("ready "), (line, self.log())
+        self.ports.append(int(line.split()[1].rpartition(":")[2]))
+
+    def stop(self) -> None:
+        """In order, the one that pays last. Raises AssertionError when a server had died, or ends badly."""
+        for process in reversed(self.servers):
+            assert process.poll() is None, self.log()
+            process.terminate()
+            assert process.wait(STOP_S_MAX) == 0, self.log()
+
+    def kill(self) -> None:
+        for process in self.servers:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(STOP_S_MAX)
+            if process.stdout is not None:
+                process.stdout.close()
+
+    def log(self) -> str:
+        return "\n".join(path.read_text()[-3_000:] for path in sorted(self.folder.glob("*.log")))
+
+    def verified(self) -> str:
+        """The whole answer of `penstock verify`; its exit code must agree with it."""
+        target = ["--database", self.base.url] if self.base.url else ["--state", str(self.state)]
+        done = subprocess.run(
+            [*PENSTOCK, "verify", *target], capture_output=True, text=True, timeout=120, check=False
+        )
+        lines = done.stdout.splitlines() or [done.stderr]
+        assert (done.returncode == 0) == lines[-1].startswith("verify: ok"), done
+        return "\n".join(lines)
+
+    # ---- the operator's side -------------------------------------------------------------------------------
+
+    def admin(self, method: str, path: str, body: object = None) -> Any:
+        """One call of the first server's admin API; it must succeed."""
+        headers = {"authorization": f"Bearer {self.token}", "content-type": "application/json"}
+        content = None if body is None else json.dumps(body).encode()
+        url = f"http://127.0.0.1:{self.ports[0]}/admin/v1{path}"
+        request = urllib.request.Request(url, content, headers, method=method)
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return json.load(response)
+
+    def open_accounts(self, count: int) -> None:
+        self.admin("POST", "/networks/ethereum/opening", {"amount": "1000000", "reference": "gas"})
+        for number in range(count):
+            made = self.admin("POST", "/accounts", {"account_number": str(700_001 + number)})
+            place = f"/accounts/{made['account_id']}"
+            address = new_evm_address()
+            entry = {"kind": "standard", "asset": "USDT", "network": "ethereum", "address": address}
+            self.admin("POST", f"{place}/addresses", entry | {"verified": True})
+            for wallet in ("spot", "fund"):
+                deposit = {"asset": "USDT", "network": "ethereum", "amount": str(OPENING_USD), "wallet": wallet}
+                reference = f"opening-{made['account_id']}-{wallet}"
+                self.admin("POST", f"{place}/deposits", deposit | {"reference": reference})
+            self.accounts.append(
+                {
+                    "account_id": made["account_id"],
+                    "address": address,
+                    "alphapo": [self._key(place, "alphapo") for _ in range(ALPHAPO_KEYS)],
+                    "bitmart": [self._key(place, "bitmart") for _ in range(BITMART_KEYS)],
+                    "zoomex": [self._key(place, "zoomex")],
+                }
+            )
+
+    def _key(self, place: str, venue: str) -> dict[str, str]:
+        made = self.admin("POST", f"{place}/keys", {"venue": venue, "permissions": ["read", "withdraw"]})
+        return {"api_key": made["key"]["key_id"], "api_secret": made["secret"], "memo": made["passphrase"]}
+
+
+@contextlib.contextmanager
+def race_world(folder: Path, base: Base, accounts: int) -> Iterator[RaceWorld]:
+    """The service with its accounts, on the empty `folder`; nothing of it is left running."""
+    world = RaceWorld(folder, base)
+    world.prepare()
+    try:
+        world.start()
+        world.open_accounts(accounts)
+        yield world
+    finally:
+        world.kill()
