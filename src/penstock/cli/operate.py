@@ -74,19 +74,28 @@ def _sandbox_arguments(parser: argparse.ArgumentParser) -> None:
 def _bench_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
     intake = what.add_parser("intake", help="accepted withdrawals a second", allow_abbrev=False)
-    intake.add_argument(
-        "--seconds", type=int, default=10, metavar="S", help="how long (default: %(default)s)"
+    reads = what.add_parser("reads", help="withdrawals looked up a second", allow_abbrev=False)
+    reads.add_argument(
+        "--stored", type=int, default=20_000, metavar="N", help="how many there are (default: %(default)s)"
     )
-    intake.add_argument(
-        "--clients", type=int, default=64, metavar="N", help="how many at once (default: %(default)s)"
-    )
+    for measured in (intake, reads):
+        _load_arguments(measured)
     intake.add_argument(
         "--venue",
         choices=("bitmart", "all"),
         default="bitmart",
         help="one venue beside an empty handler and pgbench, or every venue in turn (default: %(default)s)",
     )
-    intake.add_argument(
+
+
+def _load_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--seconds", type=int, default=10, metavar="S", help="how long (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--clients", type=int, default=64, metavar="N", help="how many at once (default: %(default)s)"
+    )
+    parser.add_argument(
         "--database", metavar="URL", help="a database of its own for the run (default: SQLite)"
     )
 
@@ -185,6 +194,10 @@ def _verify(target: Path | str) -> int:
 def _bench(arguments: argparse.Namespace) -> int:
     if arguments.seconds < 1 or arguments.clients < 1:
         usage("--seconds and --clients must be at least 1")
+    if arguments.what == "reads":
+        from penstock.bench import reads  # noqa: PLC0415
+
+        return reads.run(arguments.seconds, arguments.clients, arguments.stored, arguments.database)
     if arguments.venue == "all":
         from penstock.bench import every_venue  # noqa: PLC0415
 
