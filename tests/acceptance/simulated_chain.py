@@ -33,11 +33,18 @@ def is_paid(sandbox: Sandbox, network: str, tx_hash: str) -> bool:
 
 
 def payments(sandbox: Sandbox, network: str) -> Counter[tuple[str, int]]:
-    """Every payment that stands in a block and moved what it says, as (receiver, units)."""
+    """Every payment that stands in a block and moved what it says, as (receiver in lower case, units)."""
     with _copied(sandbox, network) as chain:
         mined = list(chain.execute("SELECT raw FROM transactions WHERE height IS NOT NULL AND paid"))
     intents = [json.loads(raw)["intent"] for (raw,) in mined]
-    return Counter((str(intent["to"]), int(intent["units"])) for intent in intents)
+    return Counter((str(intent["to"]).lower(), int(intent["units"])) for intent in intents)
+
+
+def offered(sandbox: Sandbox, network: str) -> int:
+    """How many transactions the chain has ever taken, mined or waiting."""
+    with _copied(sandbox, network) as chain:
+        ((count,),) = chain.execute("SELECT count(*) FROM transactions")
+        return int(str(count))
 
 
 @contextlib.contextmanager

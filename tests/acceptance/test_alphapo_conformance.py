@@ -5,10 +5,8 @@ What is sent is built by `alphapo_requests`, from the venue's pages alone. Bad i
 
 from __future__ import annotations
 
-import contextlib
 import json
 import random
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -45,16 +43,17 @@ from tests.acceptance.alphapo_requests import (
 from tests.acceptance.alphapo_vectors import OFFICIAL, OURS, SIGNED
 from tests.acceptance.base58check import new_bitcoin_address, new_tron_address
 from tests.acceptance.customers import new_evm_address
+from tests.acceptance.on_demand import holding_sandbox, in_parallel, killed_half_way, pay_all
 from tests.acceptance.raw_http import Answer, Connection
 from tests.acceptance.reply_shapes import golden, golden_names, shape
-from tests.acceptance.sandbox_process import Sandbox, running_sandbox
+from tests.acceptance.sandbox_process import Sandbox
 from tests.acceptance.simulated_chain import chain_units, is_paid
+from tests.acceptance.sunx_requests import ApiKey, Wallet
+from tests.acceptance.sunx_trader import Trader
 
 pytestmark = pytest.mark.xdist_group("alphapo")
 
 TAKEN = {"foreign_id": "The foreign id has already been taken."}
-SETTLED = ("confirmed", "rejected", "cancelled", "expired", "failed")
-PAID_S_MAX = 30.0
 EURO = Fraction("1.08") / 60_000
 """What the sandbox gives for a euro, in bitcoin."""
 ASKERS = (f"127.0.1.{number}" for number in range(1, 255))
@@ -64,27 +63,13 @@ ASKERS = (f"127.0.1.{number}" for number in range(1, 255))
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """Takes withdrawals in, and sends them only where a test asks for it."""
-    with running_sandbox(tmp_path_factory.mktemp("alphapo"), "--chain-pace", "100") as started:
-        started.admin("POST", "/sending/stop", {"reason": "until a test wants it"})
+    with holding_sandbox(tmp_path_factory.mktemp("alphapo")) as started:
         yield started
 
 
 @pytest.fixture
 def merchant(own: Sandbox) -> Merchant:
     return new_merchant(own)
-
-
-@contextlib.contextmanager
-def sending(sandbox: Sandbox) -> Iterator[None]:
-    """Withdrawals are paid in here, and all that were taken in are over at its end."""
-    sandbox.admin("POST", "/sending/start", {})
-    yield
-    ends_s, pause = time.monotonic() + PAID_S_MAX, threading.Event()
-    marks = ",".join("?" * len(SETTLED))
-    while sandbox.rows(f"SELECT 1 FROM withdrawals WHERE state NOT IN ({marks})", *SETTLED):
-        assert time.monotonic() < ends_s, sandbox.rows("SELECT state, reason FROM withdrawals")
-        pause.wait(0.05)
-    sandbox.admin("POST", "/sending/stop", {"reason": "until a test wants it"})
 
 
 # ---- the page's vectors ----
@@ -166,8 +151,7 @@ def test_every_currency_is_paid_whole_with_the_fee_on_top(merchant: Merchant) ->
         told = {made[currency][name] for name in ("amount", "sender_amount", "receiver_amount")}
         assert {Fraction(text) for text in told} == {Fraction(amount)}
     assert [one["id"] for one in made.values()] == list(range(1, len(PAYABLE) + 1))
-    with sending(merchant.sandbox):
-        pass
+    pay_all(merchant.sandbox)
     for currency, (amount, fee, asset, network, decimals) in PAYABLE.items():
         found = merchant.info(foreign_id=made[currency]["foreign_id"])
         (row,) = found["transactions"]
@@ -216,8 +200,7 @@ def test_euros_are_withdrawn_as_bitcoin_rounded_against_the_receiver(merchant: M
         "BTC",
     )
     assert (Fraction(made["sender_amount"]), Fraction(made["receiver_amount"])) == (sent, arrives)
-    with sending(merchant.sandbox):
-        pass
+    pay_all(merchant.sandbox)
     after = merchant.balances()
     assert {name: before[name] - left for name, left in after.items() if left != before[name]} == {
         "EUR": sent + fee
@@ -243,14 +226,6 @@ def test_all_but_the_fee_may_go_and_not_one_unit_more(own: Sandbox) -> None:
 # ---- one foreign id, one payment ----
 
 
-def in_parallel(count: int, send: Any) -> None:
-    threads = [threading.Thread(target=send) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-
 @pytest.mark.parametrize("exchanged", [False, True], ids=["withdrawal", "exchange"])
 def test_of_64_requests_with_one_id_one_is_taken_and_the_others_are_told_so(
     merchant: Merchant, exchanged: bool
@@ -272,26 +247,15 @@ def test_of_64_requests_with_one_id_one_is_taken_and_the_others_are_told_so(
 
 
 def test_64_requests_a_kill_half_way_and_all_again_are_one_payment(merchant: Merchant) -> None:
-    place, answers, enough = new_checked_address(), list[Answer](), threading.Event()
+    place, answers = new_checked_address(), list[Answer]()
     request = merchant.withdrawal(foreign_id="half-way", address=place)
 
-    def send() -> None:
-        with contextlib.suppress(OSError, AssertionError):  # lost with the server, and asked again below
-            answers.append(merchant.send(request))
-        if len(answers) >= 20:
-            enough.set()
-
-    killer = threading.Thread(target=lambda: (enough.wait(10), merchant.sandbox.kill()))
-    killer.start()
-    in_parallel(64, send)
-    killer.join()
-    merchant.sandbox.start()
+    killed_half_way(merchant.sandbox, 64, 20, lambda: answers.append(merchant.send(request)))
     in_parallel(64, lambda: answers.append(merchant.send(request)))
     assert len(answers) >= 64 + 20
     assert sum(answer.status == 201 for answer in answers) <= 1
     assert all(faults(answer) == TAKEN for answer in answers if answer.status != 201)
-    with sending(merchant.sandbox):
-        pass
+    pay_all(merchant.sandbox)
     assert merchant.states() == ["confirmed"]
     assert merchant.info(foreign_id="half-way")["status"] == "confirmed"
     assert chain_units(merchant.sandbox, "ethereum", place, "USDT") == 25_000_000
@@ -363,8 +327,7 @@ def test_a_number_and_its_digits_are_one_id_and_case_makes_two(merchant: Merchan
 def test_a_transaction_is_found_by_body_and_by_query_and_only_by_its_merchant(merchant: Merchant) -> None:
     made = merchant.withdraw()
     other = new_merchant(merchant.sandbox)
-    with sending(merchant.sandbox):
-        pass
+    pay_all(merchant.sandbox)
     found = merchant.info(id=made["id"])
     names = {
         "id": made["id"],
@@ -387,6 +350,18 @@ def test_a_transaction_is_found_by_body_and_by_query_and_only_by_its_merchant(me
         assert faults(merchant.send(merchant.info_request(members))).keys() == {"id"}
 
 
+def test_what_the_account_withdrew_through_another_venue_is_not_shown(merchant: Merchant) -> None:
+    wallet = Wallet("11" * 32)
+    merchant.customer.list_address(wallet.address, network="tron")
+    elsewhere = Trader(merchant.customer, ApiKey(*merchant.customer.key("sunx")), wallet)
+    order = elsewhere.confirmed(elsewhere.quote())
+    made = merchant.withdraw()
+    assert made["id"] == order["order-id"] + 1, "the account counts both"
+    answer = merchant.send(merchant.info_request({"id": order["order-id"]}))
+    assert turned_away(answer)[:2] == (404, "not_found")
+    assert [record["id"] for record in elsewhere.records()] == [order["order-id"]]
+
+
 def test_statuses_of_what_was_declined_and_of_what_could_not_be_paid(merchant: Merchant) -> None:
     merchant.withdraw(foreign_id="declined")
     ((withdrawal_id, _),) = merchant.customer.withdrawals()
@@ -397,8 +372,7 @@ def test_statuses_of_what_was_declined_and_of_what_could_not_be_paid(merchant: M
     )
     account = f"/accounts/{poor.customer.account_id}"
     poor.sandbox.admin("POST", f"{account}/freeze", {})
-    with sending(poor.sandbox):
-        pass
+    pay_all(poor.sandbox)
     poor.sandbox.admin("POST", f"{account}/unfreeze", {})
     declined, cancelled = merchant.info(foreign_id="declined"), poor.info(foreign_id="cancelled")
     assert (declined["status"], "not today" in declined["error"]) == ("declined", True)
@@ -453,8 +427,7 @@ def test_every_transaction_has_the_shape_of_its_golden_one(merchant: Merchant) -
     }
     swapped = data(merchant.post(NOW, exchange), 201)
     found = {"info_not_sent": merchant.info(id=plain["id"]), "info_exchange": merchant.info(id=swapped["id"])}
-    with sending(merchant.sandbox):
-        pass
+    pay_all(merchant.sandbox)
     found["info_confirmed"] = merchant.info(id=plain["id"])
     found["info_converted"] = merchant.info(id=converted["id"])
     for name, transaction in found.items():

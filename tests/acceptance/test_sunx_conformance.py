@@ -5,11 +5,9 @@ What is sent is built by `sunx_requests`, from the venue's pages alone. Bad inpu
 
 from __future__ import annotations
 
-import contextlib
 import random
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
@@ -19,9 +17,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from tests.acceptance.on_demand import holding_sandbox, in_parallel, killed_half_way, pay_all
 from tests.acceptance.raw_http import Answer, Connection
 from tests.acceptance.reply_shapes import golden, golden_names, shape
-from tests.acceptance.sandbox_process import Sandbox, running_sandbox
+from tests.acceptance.sandbox_process import Sandbox
 from tests.acceptance.simulated_chain import chain_units, is_paid
 from tests.acceptance.sunx_requests import (
     APPLY,
@@ -30,6 +29,7 @@ from tests.acceptance.sunx_requests import (
     RECORDS,
     VENUE_HOST,
     ApiKey,
+    Call,
     Wallet,
     canonical,
     digest,
@@ -46,34 +46,20 @@ WALLET_WRONG, NONCE_WRONG, NONCE_USED = (
     "dw-withdraw-nonce-invalid",
     "dw-withdraw-nonce-used",
 )
-SETTLED = ("confirmed", "rejected", "cancelled", "expired", "failed", "challenged")
-PAID_S_MAX = 30.0
+GROUP_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+"""Of secp256k1 (SEC 2, section 2.4.1)."""
 
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """Takes withdrawals in, and sends them only where a test asks for it."""
-    with running_sandbox(tmp_path_factory.mktemp("sunx"), "--chain-pace", "100") as started:
-        started.admin("POST", "/sending/stop", {"reason": "until a test wants it"})
+    with holding_sandbox(tmp_path_factory.mktemp("sunx")) as started:
         yield started
 
 
 @pytest.fixture
 def trader(own: Sandbox) -> Trader:
     return new_trader(own)
-
-
-@contextlib.contextmanager
-def sending(sandbox: Sandbox) -> Iterator[None]:
-    """Withdrawals are paid in here, and all that were taken in are over at its end."""
-    sandbox.admin("POST", "/sending/start", {})
-    yield
-    ends_s, pause = time.monotonic() + PAID_S_MAX, threading.Event()
-    marks = ",".join("?" * len(SETTLED))
-    while sandbox.rows(f"SELECT 1 FROM withdrawals WHERE state NOT IN ({marks})", *SETTLED):
-        assert time.monotonic() < ends_s, sandbox.rows("SELECT state, reason FROM withdrawals")
-        pause.wait(0.05)
-    sandbox.admin("POST", "/sending/stop", {"reason": "until a test wants it"})
 
 
 # ---- the page's vectors ----
@@ -194,7 +180,7 @@ def test_a_quote_says_what_was_asked_with_our_fee_and_holds_nothing(trader: Trad
     assert (len(nonce), set(nonce) <= set("0123456789ABCDEF")) == (32, True)
     parts = f"address:{trader.wallet.address},currency:USDT,chain:trc20usdt,amount:8.7900,fee:1,nonce:{nonce}"
     assert quote["content"] == parts
-    assert 0 <= quote["expired-at"] - 120_000 - asked_ms < 5_000
+    assert 0 <= quote["expired-at"] - 120_000 - asked_ms < 30_000
     assert trader.units() == (1_000_000_000, 0)
     assert trader.records() == []
 
@@ -213,8 +199,7 @@ def test_a_signed_quote_is_paid_to_the_wallet_and_found_in_the_records(
     assert trader.units() == (990_200_001, 9_799_999)
     ((held,),) = [trader.records(currency="usdt")]
     assert (held["id"], held["state"], held["tx-hash"]) == (1, "pass", "")
-    with sending(trader.sandbox):
-        pass
+    pay_all(trader.sandbox)
     ((paid,),) = [trader.records()]
     assert (paid["id"], paid["state"], paid["amount"], paid["fee"]) == (1, "confirmed", 8.799999, 1)
     assert (paid["address"], paid["currency"], paid["chain"]) == (trader.wallet.address, "usdt", "trc20usdt")
@@ -242,6 +227,15 @@ def test_each_form_of_one_wallet_signature_confirms_and_is_one_confirmation(
     assert len(trader.customer.withdrawals()) == 1
 
 
+def test_the_second_form_of_a_signature_with_the_high_s_is_none(trader: Trader) -> None:
+    quote = trader.quote()
+    signature = trader.wallet.by_hand(quote["content"])
+    low, v = int(signature[66:130], 16), signature[130:]
+    high = signature[:66] + f"{GROUP_ORDER - low:064x}" + {"1b": "1c", "1c": "1b"}[v]
+    assert code(trader.send(trader.confirm_call(quote["nonce"], high))) == WALLET_WRONG
+    trader.confirmed(quote, signature)
+
+
 def test_what_an_operator_takes_back_is_a_rejected_record_with_its_reason(trader: Trader) -> None:
     trader.confirmed(trader.quote())
     ((withdrawal_id, _),) = trader.customer.withdrawals()
@@ -257,8 +251,7 @@ def test_a_wallet_removed_after_the_confirmation_is_not_paid_and_the_money_comes
     book = f"/accounts/{trader.customer.account_id}/addresses"
     (entry,) = trader.sandbox.admin("GET", book)["addresses"]
     trader.sandbox.admin("DELETE", f"{book}/{entry['entry_id']}")
-    with sending(trader.sandbox):
-        pass
+    pay_all(trader.sandbox)
     assert [record["state"] for record in trader.records()] == ["reject"]
     assert trader.units() == (1_000_000_000, 0)
     assert chain_units(trader.sandbox, "tron", trader.wallet.address, "USDT") == 0
@@ -296,8 +289,7 @@ def test_every_record_has_the_shape_of_a_golden_one(trader: Trader) -> None:
         trader.confirmed(trader.quote())
     (first, _), _ = trader.customer.withdrawals()
     trader.sandbox.admin("POST", f"/withdrawals/{first}/decline", {"reason": "shape"})
-    with sending(trader.sandbox):
-        pass
+    pay_all(trader.sandbox)
     pinned = {row["state"]: row for row in as_numbers(golden("sunx", "records_withdraw")["data"])}
     records = as_numbers(trader.records())
     assert [record["state"] for record in records] == ["reject", "confirmed"]
@@ -333,14 +325,6 @@ def test_the_balance_counts_what_is_held_as_equity_and_asks_for_no_tenant(trader
 # ---- one nonce, one payment ----
 
 
-def in_parallel(count: int, send: Any) -> None:
-    threads = [threading.Thread(target=send) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-
 def test_64_applies_of_one_second_carry_one_signature_and_are_64_quotes_that_hold_nothing(
     trader: Trader,
 ) -> None:
@@ -354,24 +338,13 @@ def test_64_confirmations_a_kill_half_way_and_all_again_are_one_payment(trader: 
     quote = trader.quote()
     call = trader.confirm_call(quote["nonce"], trader.wallet.by_hand(quote["content"]))
     call = replace(call, signs_host=VENUE_HOST)  # the port changes with the restart
-    request, answers, enough = call.signed(trader.key), list[Answer](), threading.Event()
+    request, answers = call.signed(trader.key), list[Answer]()
 
-    def send() -> None:
-        with contextlib.suppress(OSError, AssertionError):  # lost with the server, and asked again below
-            answers.append(trader.send(request))
-        if len(answers) >= 20:
-            enough.set()
-
-    killer = threading.Thread(target=lambda: (enough.wait(10), trader.sandbox.kill()))
-    killer.start()
-    in_parallel(64, send)
-    killer.join()
-    trader.sandbox.start()
+    killed_half_way(trader.sandbox, 64, 20, lambda: answers.append(trader.send(request)))
     in_parallel(64, lambda: answers.append(trader.send(request)))
     assert len(answers) >= 64 + 20
     assert [data(answer) for answer in answers] == [{"order-id": 1, "status": "Processing"}] * len(answers)
-    with sending(trader.sandbox):
-        pass
+    pay_all(trader.sandbox)
     assert [state for _, state in trader.customer.withdrawals()] == ["confirmed"]
     assert chain_units(trader.sandbox, "tron", trader.wallet.address, "USDT") == 8_799_999
     assert trader.units() == (1_000_000_000 - 8_799_999 - FEE_UNITS, 0)
@@ -518,25 +491,39 @@ def test_every_counted_reply_tells_the_accounts_limit_whichever_key_asks(trader:
             assert int(headers["ratelimit-remaining"]) < count
             assert 0 < int(headers["ratelimit-reset"]) - time.time_ns() // 1_000_000 <= interval_ms
             assert ("x-hb-ratelimit-requests-remain" in headers) is (count == 20)
-    left = [int(who.send(who.records_call()).headers["ratelimit-remaining"]) for who in (trader, second)]
-    assert left[1] == left[0] - 1
+
+    def second_goes_on_where_the_first_was(asked: Callable[[Trader], Call]) -> bool:
+        answers = [who.send(asked(who)) for who in (trader, second)]
+        first, then = [int(answer.headers["ratelimit-remaining"]) for answer in answers]
+        return then == first - 1
+
+    for asked in (Trader.records_call, Trader.apply_call):
+        # Between two calls of a busy machine a window may end; not between each two.
+        assert any(second_goes_on_where_the_first_was(asked) for _ in range(3))
+
+
+def until_one_too_many(trader: Trader, request: bytes) -> list[Answer]:
+    """The answers, the last of which says so. On a busy machine a window may end before it is full."""
+    with closing(Connection(trader.sandbox.port)) as connection:
+        answers = [connection.exchange(request)]
+        while answers[-1].status == 200 and len(answers) < 2_000:
+            answers.append(connection.exchange(request))
+    assert verdict(answers[-1])[:2] == (429, "base-request-exceed-frequency-limit")
+    assert answers[-2].headers["ratelimit-remaining"] == answers[-1].headers["ratelimit-remaining"] == "0"
+    return answers
 
 
 def test_the_21st_look_at_the_records_within_two_seconds_is_one_too_many(trader: Trader) -> None:
     forged = trader.records_call().written("x")
     assert {verdict(trader.send(forged))[2] for _ in range(25)} == {VERIFICATION}
-    with closing(Connection(trader.sandbox.port)) as connection:
-        request = trader.records_call().signed(trader.key)
-        answers = [connection.exchange(request) for _ in range(21)]
-    assert [answer.status for answer in answers] == [200] * 20 + [429]
-    assert verdict(answers[-1])[1] == "base-request-exceed-frequency-limit"
+    answers = until_one_too_many(trader, trader.records_call().signed(trader.key))
+    assert len(answers) > 20
     assert answers[0].headers["x-hb-ratelimit-requests-remain"] == "19"
-    assert answers[-1].headers["ratelimit-remaining"] == "0"
 
 
 def test_the_145th_call_within_three_seconds_is_one_too_many_and_quotes_nothing(trader: Trader) -> None:
-    request, before = trader.apply_call(amount="0.5").signed(trader.key), stored(trader.sandbox)
-    with closing(Connection(trader.sandbox.port)) as connection:
-        answers = [connection.exchange(request) for _ in range(145)]
-    assert [answer.status for answer in answers] == [200] * 144 + [429]
+    before = stored(trader.sandbox)
+    answers = until_one_too_many(trader, trader.apply_call(amount="0.5").signed(trader.key))
+    assert len(answers) > 144
+    assert answers[0].headers["ratelimit-remaining"] == "143"
     assert stored(trader.sandbox) == before
