@@ -47,7 +47,7 @@ def make_ledger(path: Path) -> None:
     signed("signed", 2)
     planned("planned", 3)
     seeded.run(Reject(seeded.withdraw("rejected"), ODD_TEXT))
-    seeded.withdraw("held")
+    seeded.run(msgspec.structs.replace(seeded.order("held"), notify=True))
     seeded.run(seeded.transfer("moved", 5))
     who = (seeded.account_id, "key-0", "bitmart")
     conversion = Conversion(Rate("USDT", "TRX", 4, 1, "table", clock.now_ms()), Given.DEBITED)

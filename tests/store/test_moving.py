@@ -21,7 +21,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from penstock.core.acts import CreateAccount
+from penstock.core.acts import CreateAccount, SetControl
 from penstock.core.commands import RecordMined, RecordSent, RecordSigned, Settle
 from penstock.core.refusals import Refused
 from penstock.core.time import ManualClock, UnixMs
@@ -119,7 +119,7 @@ def test_both_sides_are_proven_sound_with_the_same_counts(path: Path, url: str) 
     before = proven(f"sqlite:{path}")
     moved(path, url)
     assert proven(url) == proven(f"sqlite:{path}") == before
-    assert before["withdrawals"] == 11
+    assert before["withdrawals"] == 10
 
 
 def test_the_checksums_are_those_of_the_rows_written_out_by_hand(path: Path, url: str) -> None:
@@ -196,7 +196,7 @@ def test_the_service_goes_on_where_it_was(path: Path, url: str) -> None:
         due = reader.due_events(UnixMs(START_MS + 1), 100)
         lane, nonces = reader.lane("tron", SENDER), reader.open_nonces("tron", SENDER)
         attempts, waiting = reader.open_attempts("tron", SENDER), reader.to_plan("tron", 10)
-    assert (len(nonces), len(attempts), len(waiting)) == (3, 2, 2)
+    assert (len(nonces), len(attempts), len(waiting)) == (3, 3, 2)
     moved(path, url)
     with closing(postgres_store(url)) as store:
         reader = store.reader()
@@ -207,9 +207,12 @@ def test_the_service_goes_on_where_it_was(path: Path, url: str) -> None:
         again = answer(store, seeded.order("held"), Accepted)
         assert again.withdrawal_id == waiting[0].withdrawal_id
         with pytest.raises(Refused):
-            seeded.run(seeded.order("held", business="another"))
+            seeded.run(seeded.order("held", business='{"a": "other"}'))
+        with pytest.raises(Refused, match="stopped"):
+            seeded.run(seeded.plan(again.withdrawal_id, 4))
+        seeded.run(SetControl("test", "network/tron", stopped=False))
         step = seeded.lane()
-        signed, planned = sorted(attempts, key=lambda attempt: attempt.nonce)
+        _, signed, planned = sorted(attempts, key=lambda attempt: attempt.nonce)
         seeded.run(RecordSigned(step, planned.attempt_id, b"raw", "hash-3"))
         for height, attempt in ((9, signed), (10, planned)):
             seeded.run(RecordSent(step, attempt.attempt_id))
@@ -314,8 +317,10 @@ def test_nobody_opens_the_file_while_it_is_moved(path: Path, url: str) -> None:
 
 
 def test_a_target_on_which_a_service_runs_is_refused(path: Path, url: str) -> None:
-    with closing(postgres_store(url)), pytest.raises(StoreUnusable, match="connections of a Penstock to"):
-        moved(path, url)
+    with closing(postgres_store(url)) as store:
+        assert store.find_key("nobody") is None
+        with pytest.raises(StoreUnusable, match="connections of a Penstock to"):
+            moved(path, url)
     assert is_served(partial(sqlite_store, path))
 
 
