@@ -1,7 +1,7 @@
 """The clients of the race: many processes, forked from this one, that ask for the same things at the same time.
 
-`python -m tests.acceptance.race_clients PLAN`, where PLAN is a JSON file (`Plan`). Each process keeps one connection to a
-server, and appends what it was told to a file of its own beside the plan, one JSON object a line:
+`python -m tests.acceptance.race_clients PLAN`, where PLAN is a JSON file (`Plan`). Each process keeps one connection to
+a server, and writes what it was told to a file of its own beside the plan, one JSON object a line:
 
     withdraw  account, venue, id, units (what is to be debited), heard, known (the venue's name of it)
     decide    withdrawal, act, actor, heard
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import random
 import sys
 import time
@@ -141,7 +142,11 @@ def heard(venue: str, answer: Answer) -> tuple[str, str]:
             return REFUSED, ""
         return ALPHAPO[told["code"]], ""
     if venue == "zoomex":
-        return (DONE, str(told["result"]["withdraw_id"])) if told["retCode"] == 0 else (ZOOMEX[told["retCode"]], "")
+        return (
+            (DONE, str(told["result"]["withdraw_id"]))
+            if told["retCode"] == 0
+            else (ZOOMEX[told["retCode"]], "")
+        )
     return (DONE, str(told["data"]["withdraw_id"])) if told["code"] == 1000 else (BITMART[told["code"]], "")
 
 
@@ -160,7 +165,10 @@ class Client:
 
     def run(self, until_s: float) -> None:
         turns: list[Callable[[int], None]] = [self.withdraw, self.decide, self.deposit, self.look]
-        with (Path(self._plan.folder) / f"{self._name}.jsonl").open("w") as self._file, closing(self._connection):
+        with (
+            (Path(self._plan.folder) / f"{self._name}.jsonl").open("w") as self._file,
+            closing(self._connection),
+        ):
             while time.monotonic() < until_s:
                 (turn,) = self._draw.choices(turns, (50, 38, 8, 4))
                 turn(self._account())
@@ -175,13 +183,23 @@ class Client:
         wanted = wish(self._plan.accounts[account], *self._withdrawals.take(account))
         verdict, known = heard(wanted.venue, self._exchange(wanted.raw))
         self._note(
-            "withdraw", account=account, venue=wanted.venue, id=wanted.id, units=wanted.units, heard=verdict, known=known
+            "withdraw",
+            account=account,
+            venue=wanted.venue,
+            id=wanted.id,
+            units=wanted.units,
+            heard=verdict,
+            known=known,
         )
 
     def decide(self, account: int) -> None:
         """Act on one of the newest withdrawals, as everybody else does; now and then on one that is over."""
         account_id = self._plan.accounts[account]["account_id"]
-        query = "state=awaiting_approval&limit=4" if self._draw.random() < 0.7 else f"account_id={account_id}&limit=6"
+        query = (
+            "state=awaiting_approval&limit=4"
+            if self._draw.random() < 0.7
+            else f"account_id={account_id}&limit=6"
+        )
         rows = self._admin("GET", f"/withdrawals?{query}")[1]["withdrawals"]
         wanted = [row for row in rows if row["state"] in STILL_OPEN or self._draw.random() < 0.05]
         if not wanted:
@@ -262,4 +280,6 @@ def main(path: str) -> int:
 
 
 if __name__ == "__main__":
+    # So many processes would leave the servers, and `penstock verify` beside them, little of a small machine.
+    os.nice(5)
     sys.exit(main(sys.argv[1]))

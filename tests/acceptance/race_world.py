@@ -12,6 +12,7 @@ import json
 import os
 import secrets
 import select
+import shutil
 import signal
 import subprocess
 import urllib.request
@@ -30,6 +31,7 @@ FEE_USD = 3
 OPENING_USD = 400
 """In each wallet, some ten withdrawals' worth: most of the race is about who still gets money."""
 
+SOCKET = "s"
 BITMART_KEYS = 6
 ALPHAPO_KEYS = 3
 """An account has several, because these venues limit each key."""
@@ -89,14 +91,35 @@ class Base:
         return 2 if self.url else 1
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A hot wallet with its signer, its funded chain and no database."""
+
+    state: Path
+    contract: str
+
+
+def prepare(folder: Path) -> Prepared:
+    """Take them from a sandbox, which is brought up once and stopped."""
+    sandbox = Sandbox(folder / "prepared")
+    try:
+        sandbox.start()
+        assert sandbox.terminate() == 0
+    finally:
+        sandbox.kill()
+    for path in sandbox.state.glob(f"{DATABASE}*"):
+        path.unlink()
+    return Prepared(sandbox.state, sandbox.contract("USDT"))
+
+
 @dataclass
 class RaceWorld:
     """The service on a folder of its own. accounts: what a client needs to ask for each."""
 
+    prepared: Prepared
     folder: Path
     base: Base
     token: str = field(default_factory=lambda: secrets.token_hex(24))
-    contract: str = ""
     servers: list[subprocess.Popen[bytes]] = field(default_factory=list)
     ports: list[int] = field(default_factory=list)
     accounts: list[dict[str, Any]] = field(default_factory=list)
@@ -107,23 +130,20 @@ class RaceWorld:
 
     # ---- the processes -------------------------------------------------------------------------------------
 
-    def prepare(self) -> None:
-        """Take the hot wallet, its signer and its funded chain from a sandbox; nothing else of it is kept."""
-        sandbox = Sandbox(self.state)
-        try:
-            sandbox.start()
-            self.contract = sandbox.contract("USDT")
-            assert sandbox.terminate() == 0
-        finally:
-            sandbox.kill()
-        for path in self.state.glob(f"{DATABASE}*"):
-            path.unlink()
+    def open(self) -> None:
+        """Copy what was prepared; the database is a new one."""
+        shutil.copytree(self.prepared.state, self.state)
+        signer = self.state / "signer" / "signer.json"
+        told = json.loads(signer.read_text())
+        # Taken from the signer's folder: never the socket of the directory that this one is a copy of.
+        told["socket"] = SOCKET
+        signer.write_text(json.dumps(told))
         (self.folder / "admin-token").write_text(self.token)
 
     def start(self) -> None:
-        socket = json.loads((self.state / "signer" / "signer.json").read_text())["socket"]
+        socket = self.state / "signer" / SOCKET
         for number in range(self.base.servers):
-            # Paying servers share a chain, which a simulated one cannot be; the others send only what they answer.
+            # A simulated chain is in one process, so one pays; the others only answer.
             alone = [] if number == 0 else ["--no-workers"]
             more = "" if number == 0 else f'signer_socket = "{socket}"\n'
             self._start(number, more, alone)
@@ -133,7 +153,9 @@ class RaceWorld:
         state.mkdir(mode=0o700, exist_ok=True)
         if self.base.url:
             # Several writing connections, so that approvals and withdrawals of one account meet in the database.
-            more += f'\n[database]\nurl = "{self.base.url}"\nisolation = "{self.base.isolation}"\nwriters = 3\n'
+            more += (
+                f'\n[database]\nurl = "{self.base.url}"\nisolation = "{self.base.isolation}"\nwriters = 3\n'
+            )
         config = self.folder / f"penstock-{number + 1}.toml"
         config.write_text(
             SETTINGS.format(
@@ -141,7 +163,7 @@ class RaceWorld:
                 token=self.folder / "admin-token",
                 more=more,
                 approval=APPROVAL_FROM_USD,
-                contract=self.contract,
+                contract=self.prepared.contract,
                 fee=FEE_USD,
             )
         )
@@ -208,7 +230,12 @@ class RaceWorld:
             entry = {"kind": "standard", "asset": "USDT", "network": "ethereum", "address": address}
             self.admin("POST", f"{place}/addresses", entry | {"verified": True})
             for wallet in ("spot", "fund"):
-                deposit = {"asset": "USDT", "network": "ethereum", "amount": str(OPENING_USD), "wallet": wallet}
+                deposit = {
+                    "asset": "USDT",
+                    "network": "ethereum",
+                    "amount": str(OPENING_USD),
+                    "wallet": wallet,
+                }
                 reference = f"opening-{made['account_id']}-{wallet}"
                 self.admin("POST", f"{place}/deposits", deposit | {"reference": reference})
             self.accounts.append(
@@ -227,10 +254,10 @@ class RaceWorld:
 
 
 @contextlib.contextmanager
-def race_world(folder: Path, base: Base, accounts: int) -> Iterator[RaceWorld]:
+def race_world(prepared: Prepared, folder: Path, base: Base, accounts: int) -> Iterator[RaceWorld]:
     """The service with its accounts, on the empty `folder`; nothing of it is left running."""
-    world = RaceWorld(folder, base)
-    world.prepare()
+    world = RaceWorld(prepared, folder, base)
+    world.open()
     try:
         world.start()
         world.open_accounts(accounts)
