@@ -12,6 +12,7 @@ import sys
 from collections import Counter
 
 import pytest
+from _pytest.nodeid import coerce_node_id
 from hypothesis import HealthCheck, settings
 
 # No deadline: two workers share two cores, so one slow example says nothing about the code.
@@ -73,3 +74,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(
             f"{file}: " + ", ".join(f"{count} {what}" for what, count in tally.items())
         )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let tests of one xdist_group stay in one worker, which shares what it has started for them.
+
+    pytest-xdist 3.8.0 writes the group into an attribute that pytest 9.2 reads no more.
+    """
+    for item in items:
+        named = getattr(item, "_nodeid", None)
+        if named is not None and "@" in named.rpartition("]")[2]:
+            item._id = coerce_node_id(named)  # type: ignore[attr-defined]

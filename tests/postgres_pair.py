@@ -24,7 +24,7 @@ from urllib.parse import quote
 import psycopg
 
 LOOK_EVERY_S = 0.02
-CHANGE_S_MAX = 30.0
+CHANGE_S_MAX = 60.0
 """For a start, a stop, a promotion."""
 STANDBY = "standby"
 SETTINGS = """
@@ -174,11 +174,23 @@ class Pair:
     def release_receiver(self, receiver: int) -> None:
         os.kill(receiver, signal.SIGCONT)
 
-    def await_waiting_commit(self) -> int:
-        """Return once a commit waits for the standby; the process that serves it."""
-        waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' LIMIT 1"
-        await_true(lambda: self.primary.value(waiting) is not None)
-        return int(self.primary.value(waiting))
+    def promote_without_what_is_held(self, receiver: int) -> None:
+        """As `promote`, while the receiver stands still: what waits for it is never read."""
+        self.standby.run("SELECT pg_promote(false)")
+        # Told to end before it goes on, it ends before it reads on.
+        await_true(lambda: _has_pending(receiver, signal.SIGTERM))
+        self.release_receiver(receiver)
+        await_true(lambda: self.standby.value("SELECT pg_is_in_recovery()") is False)
+
+    def await_waiting_commit(self) -> None:
+        """Return once a commit waits for the standby."""
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+        await_true(lambda: self.primary.value(waiting) > 0)
+
+    def cancel_waits(self) -> None:
+        """Cancel every commit that waits for the standby, once there are any."""
+        self.await_waiting_commit()
+        self.primary.run("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
 
     def await_all_sent(self) -> None:
         """Return once the primary has handed over all that it has written, whether it was taken or not."""
@@ -268,6 +280,13 @@ def _children(parent: int) -> list[int]:
             if int(status[1]) == parent:
                 found.append(int(place.name))
     return found
+
+
+def _has_pending(pid: int, number: signal.Signals) -> bool:
+    """Whether a process that stands still has a signal waiting for it (proc(5), ShdPnd)."""
+    lines = (Path("/proc") / str(pid) / "status").read_text().splitlines()
+    pending = next(int(line.split()[1], 16) for line in lines if line.startswith("ShdPnd:"))
+    return bool(pending & 1 << (number - 1))
 
 
 def _shared_memory(data: Path) -> int | None:

@@ -28,7 +28,7 @@ from tests.postgres_pair import Pair, await_true
 
 FEE_UNITS = 3_000_000
 UNIT = 10**6
-CONVERGE_S_MAX = 40.0
+CONVERGE_S_MAX = 50.0
 PAUSE_S = 0.05
 DATABASE = "penstock"
 
@@ -144,11 +144,16 @@ class Customer:
     def work(self, stop: threading.Event, amounts: Iterator[int]) -> None:
         """Ask for withdrawals until `stop`."""
         while not stop.is_set():
-            asked = Asked(self.make_wire(self.address, next(amounts)))
-            self.asked.append(asked)
+            asked = self.new_request(amounts)
             while not stop.is_set() and not self.has_ended(asked):
                 self.ask(asked)
                 stop.wait(self.rest_s)
+
+    def new_request(self, amounts: Iterator[int]) -> Asked:
+        """One that was not sent yet."""
+        asked = Asked(self.make_wire(self.address, next(amounts)))
+        self.asked.append(asked)
+        return asked
 
     def converge(self) -> None:
         """Ask again, with the same request, until each one was answered; and once more for those that were."""

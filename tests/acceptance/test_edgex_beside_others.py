@@ -2,61 +2,58 @@
 
 from __future__ import annotations
 
+import select
 import statistics
-import threading
 import time
 from contextlib import ExitStack, closing
 
 import pytest
 
 from tests.acceptance.calls import next_source
-from tests.acceptance.edgex_requests import AVAILABLE, new_trader, told
+from tests.acceptance.edgex_requests import Trader, new_trader, told
 from tests.acceptance.raw_http import Connection
 from tests.acceptance.sandbox_process import Sandbox
 
 pytestmark = pytest.mark.xdist_group("strict")
 
 IN_FLIGHT = 64
-ROUNDS = 6
+ROUNDS, TRIES_MAX = 9, 60
 ASK_TIME = b"GET /system/time HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
-def test_while_64_signed_requests_wait_another_venue_answers_as_ever(strict: Sandbox) -> None:
+def test_while_64_signatures_wait_to_be_verified_another_venue_answers_at_once(strict: Sandbox) -> None:
     """Two medians of one run are compared, so that the machine's speed cancels out.
 
-    On the event loop, whoever comes while 64 signatures wait would be answered after them all.
+    On the event loop, whoever comes after 64 signed requests would be answered when nearly all of them are.
     """
-    traders = [new_trader(strict, money="") for _ in range(8)]
-    alone: list[float] = []
-    beside: list[float] = []
+    trader = new_trader(strict, money="")
+    other_s: list[float] = []
+    all_s: list[float] = []
     with ExitStack() as opened:
         edgex = [opened.enter_context(closing(Connection(strict.port))) for _ in range(IN_FLIGHT)]
-        for _ in range(ROUNDS):
-            alone += [_ask_time(strict) for _ in range(20)]
-            calls = [traders[number % 8].get(AVAILABLE, coinId="1000").raw for number in range(IN_FLIGHT)]
+        for _ in range(TRIES_MAX):
+            calls = [twice_signed(trader) for _ in range(IN_FLIGHT)]
+            # Each from another address, because the call is limited by it.
+            bitmart = opened.enter_context(closing(Connection(strict.port, next_source())))
             for connection, call in zip(edgex, calls, strict=True):
                 connection.send(call)
-            reading = threading.Thread(target=_read_all, args=(edgex,))
-            reading.start()
-            while reading.is_alive():
-                beside.append(_ask_time(strict))
-            reading.join()
-    print(len(beside), statistics.median(alone), statistics.median(beside))
-    assert len(beside) >= ROUNDS
-    assert statistics.median(beside) < 15 * statistics.median(alone)
+            answered = select.select([connection.socket for connection in edgex], [], [], 0)[0]
+            began_s = time.monotonic()
+            assert bitmart.exchange(ASK_TIME).status == 200
+            took_s = time.monotonic() - began_s
+            codes = {told(connection.answer()).code for connection in edgex}
+            assert codes <= {"INVALID_L2_SIGNATURE", "RATE_LIMIT_EXCEEDED"}
+            if len(answered) < IN_FLIGHT / 2:
+                # Else this process was kept from sending for so long that there was little left to wait for.
+                other_s.append(took_s)
+                all_s.append(time.monotonic() - began_s)
+            if len(other_s) == ROUNDS:
+                break
+    assert len(other_s) == ROUNDS
+    assert statistics.median(other_s) < statistics.median(all_s) / 2
 
 
-def _ask_time(sandbox: Sandbox) -> float:
-    """Seconds from the request to its answer; each from another address, because this call is limited by it."""
-    with closing(Connection(sandbox.port, next_source())) as connection:
-        began_s = time.monotonic()
-        answer = connection.exchange(ASK_TIME)
-        took_s = time.monotonic() - began_s
-    assert answer.status == 200
-    return took_s
-
-
-def _read_all(connections: list[Connection]) -> None:
-    """Every answer must be a good one; if not, this thread's error fails the test."""
-    for connection in connections:
-        assert told(connection.answer()).code == "SUCCESS"
+def twice_signed(trader: Trader) -> bytes:
+    """A withdrawal whose request is authentic, and whose layer 2 signature is well-formed and another message's."""
+    members = trader.members()
+    return trader.post(members | {"l2Signature": trader.l2_signature(members, amount=1)}).raw

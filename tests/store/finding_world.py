@@ -11,7 +11,6 @@ from typing import Any
 
 import apsw
 import msgspec
-import psycopg
 
 from penstock.core.ids import AccountId
 from penstock.core.states import State
@@ -19,6 +18,7 @@ from penstock.core.time import ManualClock, UnixMs
 from penstock.engine.row import Row
 from penstock.engine.rows import CounterRow, DepositRow, HistoryRow, RequestRow, WithdrawalRow
 from penstock.store.postgres import statements as postgres
+from penstock.store.postgres.connection import open_session
 from penstock.store.postgres.store import PostgresStore
 from penstock.store.reader import Reader
 from penstock.store.sqlite import statements as sqlite
@@ -149,8 +149,8 @@ def postgres_with(rows: Iterable[Row]) -> Iterator[Reader]:
     """A reader of a new PostgreSQL database that holds the rows."""
     with database() as url:
         store = PostgresStore(url, RULES, ManualClock(0), PausingIds())
-        with psycopg.connect(url) as connection:
-            for row_type, group in groupby(rows, type):
-                connection.execute(*postgres.table(row_type).insert(list(group)))  # type: ignore[call-overload]
+        session = open_session(url)
+        session.ask([postgres.table(row_type).insert(list(group)) for row_type, group in groupby(rows, type)])
+        session.close()
         yield store.reader()
         store.close()

@@ -16,8 +16,8 @@ from penstock.core.refusals import Refused
 from penstock.core.states import State
 from penstock.core.time import ManualClock
 from penstock.engine.rows import WithdrawalRow
-from penstock.engine.sending_rows import AuditRow
 from penstock.engine.rules import Policy, Rules
+from penstock.engine.sending_rows import AuditRow
 from penstock.store.store import Store
 from penstock.store.verify import verify
 from tests.store.samples import DEPOSIT, RULES, PausingIds, Seeded

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +18,8 @@ from penstock.core.time import ManualClock
 from penstock.core.views import Accepted
 from penstock.engine.rows import AccountRow, RequestRow
 from penstock.store.postgres import connection
-from penstock.store.postgres.connection import Session, open_session
+from penstock.store.postgres.connection import open_session
+from penstock.store.postgres.session import Answer, Session, Statement
 from penstock.store.postgres.store import PostgresStore
 from penstock.store.verify import verify
 from tests.postgres import database, server
@@ -98,14 +99,14 @@ class Killing:
     def strike(self, moment: str, session: Session) -> None:
         if self.moments and self.moments[0] == moment:
             del self.moments[0]
-            pid = session._connection.info.backend_pid
+            pid = session.backend_pid
             server().run(f"SELECT pg_terminate_backend({pid}, 5000)")
 
 
 class _Killed(Session):
     killing: Killing
 
-    def ask(self, statements):  # type: ignore[no-untyped-def]
+    def ask(self, statements: Sequence[Statement]) -> list[Answer]:
         self.killing.strike("ask", self)
         return super().ask(statements)
 

@@ -21,7 +21,7 @@ from tests.postgres import database
 from tests.store.samples import DEPOSIT, RULES, START_MS, PausingIds, Seeded
 from tests.store.unruly_session import FATES, Chaos
 
-COMMANDS = 360
+COMMANDS = 280
 BURST = 4
 
 

@@ -11,12 +11,11 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-import psycopg
 from psycopg import errors
 
 from penstock.store.deciding import CommitInDoubt
-from penstock.store.postgres.connection import Session, open_session
-from penstock.store.postgres.statements import Statement
+from penstock.store.postgres.connection import open_session
+from penstock.store.postgres.session import Answer, Session, Statement
 
 _RAISE: Statement = ("DO $$ BEGIN RAISE EXCEPTION 'made up' USING ERRCODE = '40001'; END $$", ())
 FATES = ("serialization failure", "done, answer lost", "done, answer unknown", "not done, answer lost")
@@ -57,7 +56,7 @@ class UnrulySession(Session):
         super().__init__(session._connection)
         self._chaos = chaos
 
-    def ask(self, statements: Sequence[Statement]) -> list[psycopg.Cursor]:
+    def ask(self, statements: Sequence[Statement]) -> list[Answer]:
         at = self._chaos.strike_at(len(statements))
         if at is None:
             return super().ask(statements)

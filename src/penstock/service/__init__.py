@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from penstock.config import Settings, SettingsInvalid, read_settings
+from penstock.config import Settings, SettingsInvalid, SimulatedNetwork, read_settings
 from penstock.core.refusals import Unavailable
 from penstock.process import LockedState, announce, announce_worker, prepare_process
 from penstock.rates.table import TableRates
@@ -51,12 +51,15 @@ def run_serve(config: Path, *, processes: int = 1, pay: bool = True) -> int:
 
 def run_worker(config: Path) -> int:
     """`penstock worker`: the chains' workers with the operator's settings, in the foreground. Returns the exit code."""
-    return _run(config, lambda service: service.work(announce_worker))
+    return _run(config, lambda service: service.work(announce_worker), beside_others=True)
 
 
-def _run(config: Path, act: Callable[[Service], None]) -> int:
+def _run(config: Path, act: Callable[[Service], None], *, beside_others: bool = False) -> int:
+    """beside_others: whether the process makes sense only where other ones serve the same database."""
     try:
         settings = read_settings(config)
+        if beside_others:
+            _check_shared(settings)
         signer_config = _checked(settings)
         with LockedState(Path(settings.state_dir)):
             prepare_process()
@@ -72,6 +75,21 @@ def _run(config: Path, act: Callable[[Service], None]) -> int:
         sys.stderr.write(f"penstock: {who}{error}\n")
         return 1
     return 0
+
+
+def _check_shared(settings: Settings) -> None:
+    """Refuse what no other process could see: it would work on a database, or a chain, of its own. Raises
+    SettingsInvalid.
+    """
+    if not settings.place().is_postgresql:
+        raise SettingsInvalid(
+            "database.url: a worker of its own needs PostgreSQL; on SQLite `penstock serve` pays by itself"
+        )
+    for network in settings.networks:
+        if isinstance(network.chain, SimulatedNetwork):
+            raise SettingsInvalid(
+                f"networks: {network.code} is simulated, and such a chain exists in one process only"
+            )
 
 
 def _checked(settings: Settings) -> Path:

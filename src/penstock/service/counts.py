@@ -27,6 +27,9 @@ class MemoryCounts:
             answers.append(Taken(use.used, use.over_by, use.resets_in_ms))
         return answers
 
+    def close(self) -> None:
+        """Nothing is open."""
+
     def _limiter(self, take: Take) -> WindowLimiter:
         key = (take.bucket, take.limit, take.window_ms, take.ban_ms)
         found = self._limiters.get(key)

@@ -72,13 +72,25 @@ class FrontKeeper:
             self._fronts.append(self._started())
 
     def run_until(self, stopping: StopRequest) -> None:
-        """Keep the fronts running until `stopping` is set. Raises Unavailable when a new one does not start."""
+        """Keep the fronts running until `stopping` is set.
+
+        Raises Unavailable when a new one does not start and no other one is left to answer.
+        """
         while not stopping.wait(CHECK_S):
             for at, front in enumerate(self._fronts):
                 if front.process.poll() is not None and not stopping.is_set():
-                    _log.error("a front process ended; starting it again", exit_code=front.process.poll())
-                    front.end()
-                    self._fronts[at] = self._started()
+                    self._start_again(at, front)
+
+    def _start_again(self, at: int, ended: _Front) -> None:
+        """Raises Unavailable as `run_until` does. While others answer, the next look tries once more."""
+        _log.error("a front process ended; starting it again", exit_code=ended.process.poll())
+        ended.end()
+        try:
+            self._fronts[at] = self._started()
+        except Unavailable as error:
+            if all(front.process.poll() is not None for front in self._fronts):
+                raise
+            _log.error("a front process does not start", reason=str(error))
 
     def stop(self) -> None:
         """Let them finish what they have taken, then end them."""

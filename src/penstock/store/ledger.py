@@ -31,7 +31,11 @@ def open_ledger(target: Path | str) -> Generator[Reader]:
         from penstock.store.postgres.reader import PostgresReader  # noqa: PLC0415
 
         reader = PostgresReader(target, _RULES, SystemClock())
-        reader.check()
+        try:
+            reader.check()
+        except BaseException:
+            reader.close()
+            raise
     elif isinstance(target, Path):
         reader = SqliteReader(target / DATABASE_NAME, _RULES, SystemClock())
     elif target.startswith("sqlite:"):

@@ -34,7 +34,7 @@ def make_pass(lane: Lane) -> None:
         return
     cut: Unavailable | None = None
     try:
-        _finish(lane)
+        _finish(lane, left_over=True)
     except Unavailable as error:
         # A node or signer that takes nothing new must not keep us from seeing what became of the rest.
         cut = error
@@ -46,7 +46,7 @@ def make_pass(lane: Lane) -> None:
         planned = plan_waiting(lane, row)
         if planned:
             point("worker.checked")
-            _finish(lane)
+            _finish(lane, left_over=False)
     point("worker.pass_done")
 
 
@@ -62,12 +62,17 @@ def _is_overtaken(lane: Lane, row: LaneRow) -> bool:
     return True
 
 
-def _finish(lane: Lane) -> None:
-    """Send what is signed and sign what is planned, after a crash just as in normal running."""
+def _finish(lane: Lane, *, left_over: bool) -> None:
+    """Send what is signed and sign what is planned, after a crash just as in normal running.
+
+    left_over: what waits was not stored by this pass, so nobody has said yet that it is durable.
+    """
     if not lane.may_send():
         return
-    send_signed(lane, _waiting(lane, AttemptState.SIGNED))
-    planned = _waiting(lane, AttemptState.PLANNED)
+    signed, planned = _waiting(lane, AttemptState.SIGNED), _waiting(lane, AttemptState.PLANNED)
+    if left_over and (signed or planned):
+        lane.confirm_durable()
+    send_signed(lane, signed)
     if planned:
         sign_planned(lane, planned)
         if lane.may_send():

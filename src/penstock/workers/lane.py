@@ -12,6 +12,7 @@ from penstock.chains.chain import Chain
 from penstock.core.catalogue import Catalogue
 from penstock.core.commands import ClaimLane, Command, LaneStep
 from penstock.core.intents import Intent
+from penstock.core.refusals import RefusalCode, Refused
 from penstock.core.time import Clock
 from penstock.engine.sending_rows import LaneRow
 from penstock.store.store import Store
@@ -98,12 +99,41 @@ class Lane:
         if mine and row is not None and row.lease_until_ms - self.clock.now_ms() > self.pace.lease_ms // 2:
             self.held = row
             return row
-        first = self._first_nonce() if row is None else 0
-        claim = ClaimLane(self.network, self.sender, self.owner, self.pace.lease_ms, first, self.alone)
+        return self._claim(self._first_nonce() if row is None else 0)
+
+    def confirm_durable(self) -> None:
+        """Return once all that was read before is as durable as what we are told of our own commits.
+
+        A row can be seen although nobody was told that it is stored: where its commit's wait for a standby was cut
+        short, it is on one machine, and gone when another takes over. A commit of our own comes after it in the log.
+        Raises as `claim` does, and Refused(NOT_NOW) where the lease had ended in between: what was read must not be
+        acted on then.
+        """
+        held = self.held
+        assert held is not None, "claim the lane first"
+        if self._claim(0).epoch != held.epoch:
+            raise Refused(RefusalCode.NOT_NOW, lease="lost")
+
+    def _claim(self, first_nonce: int) -> LaneRow:
+        claim = ClaimLane(self.network, self.sender, self.owner, self.pace.lease_ms, first_nonce, self.alone)
         answer = self.run(claim)
         assert isinstance(answer, LaneRow)
         self.held = answer
         return answer
+
+    def keep(self) -> None:
+        """Renew the lease in the middle of long work, when half of it is gone; before that, asks nobody.
+
+        A pass over many payments, or at a slow node, takes longer than a lease: without this its end would find the
+        lane lost, as would the next one's, and nothing would ever come of either. Raises as `claim` does, and
+        Refused(NOT_NOW) where the lease had ended in between.
+        """
+        held = self.held
+        assert held is not None, "claim the lane first"
+        if held.lease_until_ms - self.clock.now_ms() > self.pace.lease_ms // 2:
+            return
+        if self.claim().epoch != held.epoch:
+            raise Refused(RefusalCode.NOT_NOW, lease="lost")
 
     def _first_nonce(self) -> int:
         """Where a lane begins that the database knows nothing of: at the chain's next nonce.

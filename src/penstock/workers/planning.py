@@ -64,6 +64,7 @@ def _plans(lane: Lane, waiting: list[WithdrawalRow], free: list[int], next_nonce
     commands: list[Plan] = []
     misses: list[Unavailable] = []
     for withdrawal in waiting:
+        lane.keep()
         # Freed nonces first: everything above a gap waits for it.
         nonce = free[0] if free else next_nonce
         point("worker.nonce_chosen")

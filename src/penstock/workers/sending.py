@@ -28,6 +28,7 @@ def sign_planned(lane: Lane, planned: list[AttemptRow]) -> None:
     """
     commands: list[Command] = []
     for attempt in planned:
+        lane.keep()
         point("worker.before_sign")
         reason = no_longer_payable(lane, attempt)
         if reason and attempt.replaces is None and not lane.signer.has_signed(lane.network, attempt.nonce):
@@ -114,6 +115,7 @@ def send_signed(lane: Lane, attempts: list[AttemptRow]) -> None:
     try:
         for attempt in attempts:
             assert attempt.raw is not None, "only stored bytes are sent"
+            lane.keep()
             point("worker.before_send")
             lane.chain.send(attempt.raw)
             lane.sent_at_ms[attempt.attempt_id] = lane.clock.monotonic_ms()

@@ -47,6 +47,7 @@ def watch(lane: Lane) -> None:
     unsent: Unavailable | None = None
     for nonce in reader.open_nonces(lane.network, lane.sender):
         attempts = by_nonce.get(nonce.nonce)
+        lane.keep()
         seen = _watch_nonce(lane, nonce, attempts, final_nonce) if attempts else []
         if seen and lane.may_send():
             try:

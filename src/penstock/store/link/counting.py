@@ -45,6 +45,10 @@ class Counts(Protocol):
         """Count them in this order. May block. Raises Unavailable."""
         ...
 
+    def close(self) -> None:
+        """Let go of whatever is open."""
+        ...
+
 
 class CountKeeper:
     """Answers the links of all fronts from one thread, everything that waits at once."""
@@ -62,9 +66,11 @@ class CountKeeper:
         self._wake.set()
 
     def close(self) -> None:
+        """End the thread and close the counts. What still waits is not answered: end the fronts first."""
         self._closing = True
         self._wake.set()
         self._thread.join()
+        self._counts.close()
 
     def _work(self) -> None:
         while not self._closing:

@@ -40,7 +40,7 @@ def literal(kind: str, values: Sequence[Any]) -> str:
         return (
             "{" + ",".join(["NULL" if value is None else f'"\\\\x{value.hex()}"' for value in values]) + "}"
         )
-    # str() of a tuple of integers of any size, "(1, None)", is all but what is wanted, at one call for the whole column.
+    # str() of a tuple, "(1, None)", is all but what is wanted: one call for a column of integers of any size.
     numbers = str(tuple(values))[1:-1].removesuffix(",")
     return "{" + (numbers.replace("None", "NULL") if "None" in numbers else numbers) + "}"
 

@@ -26,11 +26,11 @@ from penstock.engine.rules import Rules
 from penstock.engine.snapshot import Needs, Snapshot
 from penstock.store.deciding import CommitInDoubt, Deciding
 from penstock.store.delivery import Outcome
-from penstock.store.postgres.connection import Session
 from penstock.store.postgres.loading import Discovering, Loading
 from penstock.store.postgres.locks import must_be_seen_first, rewritten
 from penstock.store.postgres.resolving import resolve
-from penstock.store.postgres.statements import TABLES, Key, Statement
+from penstock.store.postgres.session import Session, Statement
+from penstock.store.postgres.statements import TABLES, Key
 from penstock.store.unusable import StoreUnusable
 
 CONFLICTS_MAX = 20
@@ -173,7 +173,7 @@ class PostgresBatches:
                 statements.append(TABLES[row_type].update(changed))
                 counts.append(len(changed))
         if statements:
-            written = [cursor.rowcount for cursor in session.ask(statements)]
+            written = [answer.count for answer in session.ask(statements)]
             assert written == counts, (written, counts)
 
     def _roll_back(self, session: Session) -> None:

@@ -1,4 +1,4 @@
-"""Opening PostgreSQL with the settings our promises rest on, each read back, and one connection's round trips.
+"""Opening PostgreSQL with the settings our promises rest on, each read back.
 
 What is lost with which setting: PostgreSQL's manual, "Write Ahead Log" and "Replication" settings, and
 docs/decisions/0018-postgresql-by-locked-batches.md. With fsync, full_page_writes and synchronous_commit on nothing is
@@ -7,24 +7,20 @@ lost that was acknowledged; with a synchronous standby named, not even with the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, LiteralString, cast
+from typing import Any
 
 import psycopg
 import structlog
-from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.numeric import IntLoader
 
-from penstock.store.deciding import CommitInDoubt
-from penstock.store.postgres.statements import Statement
+from penstock.store.postgres.session import Session
 from penstock.store.unusable import StoreUnusable
 
 VERSION_MIN, VERSION_MAX_TRIED = 14, 18
 LOCK_TIMEOUT_MS = 5_000
 IDLE_TIMEOUT_MS = 10_000
 """A process that was stopped in the middle of a batch loses its transaction, so that its locks hold up nobody."""
-PREPARED_MAX = 400
 
 _DEFAULTS: dict[str, str | int] = {
     "application_name": "penstock",
@@ -59,71 +55,6 @@ _READ_BACK = (
 _log = structlog.get_logger(__name__)
 
 
-def is_definite(error: psycopg.Error) -> bool:
-    """Whether an error answered to COMMIT says that nothing was committed.
-
-    Serialization failure, deadlock, and a constraint checked late. Not among them: 40003 and 08007, by which servers
-    say that they do not know themselves.
-    """
-    state = error.sqlstate or ""
-    return state in {"40001", "40P01"} or state.startswith("23")
-
-
-class Session:
-    """A connection of one writer. Every method is one round trip; psycopg's errors pass through where not said
-    otherwise.
-    """
-
-    def __init__(self, connection: psycopg.Connection) -> None:
-        self._connection = connection
-        self._warnings: list[str] = []
-        connection.add_notice_handler(self._noticed)
-
-    @property
-    def is_lost(self) -> bool:
-        """Whether the connection can be used no more."""
-        return self._connection.closed
-
-    def ask(self, statements: Sequence[Statement]) -> list[psycopg.Cursor]:
-        """Run statements one after the other. After an error none of the later ones has run."""
-        with self._connection.pipeline():
-            return [
-                self._connection.execute(cast("LiteralString", sql), values, prepare=True)
-                for sql, values in statements
-            ]
-
-    def commit(self) -> None:
-        """End the transaction; what it wrote is durable then.
-
-        Raises a psycopg error that `is_definite`: nothing was committed. Else CommitInDoubt, also where the commit
-        came with a warning: it was not waited for until the standby had it.
-        """
-        self._warnings.clear()
-        try:
-            done = self._connection.execute("COMMIT", prepare=False)
-        except psycopg.Error as error:
-            if not self._connection.closed and is_definite(error):
-                raise
-            raise CommitInDoubt(f"{error.sqlstate}: {error}") from error
-        if self._warnings:
-            raise CommitInDoubt(self._warnings[0])
-        if done.statusmessage != "COMMIT":
-            raise errors.InFailedSqlTransaction(f"COMMIT was answered with {done.statusmessage}")
-
-    def roll_back(self) -> None:
-        if not self._connection.closed:
-            self._connection.execute("ROLLBACK", prepare=False)
-
-    def close(self) -> None:
-        self._connection.close()
-
-    def _noticed(self, notice: psycopg.errors.Diagnostic) -> None:
-        # "canceling wait for synchronous replication" comes as a warning beside a successful COMMIT, in the server's
-        # own language and with a class of its own (01000) that says nothing; no other warning is expected there.
-        if notice.severity_nonlocalized == "WARNING":
-            self._warnings.append(f"{notice.sqlstate}: {notice.message_primary}")
-
-
 def open_session(url: str) -> Session:
     """Connect for writing. Raises StoreUnusable for settings that could lose money, psycopg.OperationalError when
     nobody answers.
@@ -152,13 +83,17 @@ def connect(
         **{**_DEFAULTS, **defaults, **said, "client_encoding": "utf8"},  # type: ignore[arg-type]
         autocommit=True,
     )
-    connection.prepared_max = PREPARED_MAX
     # Amounts are integers of any size, never Decimals.
     connection.adapters.register_loader("numeric", IntLoader)
-    for name, value in settings.items():
+    try:
         connection.execute(
-            "SELECT set_config(name, %s, false) FROM pg_settings WHERE name = %s", (value, name)
+            "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS wanted (name, value) "
+            "JOIN pg_settings USING (name)",
+            (list(settings), list(settings.values())),
         )
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

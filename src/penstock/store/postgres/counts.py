@@ -5,16 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import psycopg
-from psycopg import Connection
+from psycopg import Connection, errors
 
 from penstock.core.refusals import Unavailable
 from penstock.store.link.counting import Take, Taken
+from penstock.store.postgres.connection import connect
 
 STATEMENT_MS_MAX = 5_000
 FORGET_EVERY = 10_000
 """Requests between two clean-ups of windows that are over."""
 
-# One row a key, so that no key is met twice: requests of one key in a batch are added together before.
+_SESSION = {
+    # Counts are not worth a flush, and the table is not logged anyway.
+    "synchronous_commit": "off",
+    "statement_timeout": str(STATEMENT_MS_MAX),
+    "idle_in_transaction_session_timeout": str(STATEMENT_MS_MAX),
+    # Whatever the server's default is: two processes that count one key at once must wait for each other, not fail.
+    "default_transaction_isolation": "read committed",
+}
+
+# One row a key, so that no key is met twice: requests of one key in a batch are added together before. In one fixed
+# order, so that two processes with many keys wait for each other and never both.
 _TAKE = """
 WITH clock AS (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms),
 wanted AS (
@@ -39,9 +50,22 @@ ON CONFLICT (bucket, who) DO UPDATE SET
 RETURNING bucket, who, used, ends_ms - (SELECT now_ms FROM clock)
 """
 
+# Rows that somebody counts in at this moment are passed over: waiting for them, in whatever order, could be a deadlock.
+_FORGET = """
+DELETE FROM request_counts WHERE (bucket, who) IN (
+    SELECT bucket, who FROM request_counts
+    WHERE ends_ms < (extract(epoch FROM clock_timestamp()) * 1000)::bigint FOR UPDATE SKIP LOCKED
+)
+"""
+
+Totals = dict[tuple[str, str], tuple[Take, int]]
+
 
 class PostgresCounts:
-    """A Counts (store/link/counting.py). For one thread."""
+    """A Counts (store/link/counting.py). For one thread.
+
+    Requests of one key that are counted together are told the same resets_in_ms: as it stands after the last of them.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -50,12 +74,12 @@ class PostgresCounts:
 
     def take(self, takes: Sequence[Take]) -> list[Taken]:
         """Raises Unavailable when the database does not answer; nothing may have been counted then."""
-        totals: dict[tuple[str, str], tuple[Take, int]] = {}
+        totals: Totals = {}
         for take in takes:
             key = (take.bucket, take.who)
             totals[key] = (take, totals[key][1] + 1 if key in totals else 1)
         try:
-            rows = self._run(totals)
+            rows = self._run_again_when_lost(totals)
         except psycopg.Error as error:
             self.close()
             raise Unavailable("requests cannot be counted: the database does not answer") from error
@@ -72,17 +96,41 @@ class PostgresCounts:
         return answers
 
     def close(self) -> None:
+        """End the connection; the next `take` opens another."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
-    def _run(self, totals: dict[tuple[str, str], tuple[Take, int]]) -> dict[tuple[str, str], tuple[int, int]]:
+    def _run_again_when_lost(self, totals: Totals) -> dict[tuple[str, str], tuple[int, int]]:
+        """A connection that a restart of the database has cut is only noticed when it is used."""
+        known = self._connection
+        try:
+            return self._run(totals)
+        except psycopg.OperationalError:
+            if known is None or not known.closed:
+                raise
+        self.close()
+        # Where the cut came between counting and answering, these requests count double: nobody gets more than is his.
+        return self._run(totals)
+
+    def _run(self, totals: Totals) -> dict[tuple[str, str], tuple[int, int]]:
         if self._connection is None:
-            self._connection = psycopg.connect(self._url, autocommit=True)
-            self._connection.execute("SET synchronous_commit = off")
-            self._connection.execute(
-                "SELECT set_config('statement_timeout', %s, false)", (str(STATEMENT_MS_MAX),)
-            )
+            # Of several hosts, the one that is written to: a standby counts nothing.
+            self._connection = connect(self._url, {"target_session_attrs": "read-write"}, _SESSION)
+        try:
+            found = self._count(self._connection, totals)
+        except (errors.SerializationFailure, errors.DeadlockDetected):
+            # Only where the server knows no other isolation. Nothing was counted.
+            found = self._count(self._connection, totals)
+        self._since_forgetting += len(totals)
+        if self._since_forgetting >= FORGET_EVERY:
+            self._since_forgetting = 0
+            self._connection.execute(_FORGET)
+        return found
+
+    def _count(
+        self, connection: Connection[tuple[object, ...]], totals: Totals
+    ) -> dict[tuple[str, str], tuple[int, int]]:
         columns = (
             [bucket for bucket, _ in totals],
             [who for _, who in totals],
@@ -92,12 +140,6 @@ class PostgresCounts:
             [count for _, count in totals.values()],
         )
         found: dict[tuple[str, str], tuple[int, int]] = {}
-        for bucket, who, used, resets_in_ms in self._connection.execute(_TAKE, columns):
+        for bucket, who, used, resets_in_ms in connection.execute(_TAKE, columns):
             found[(str(bucket), str(who))] = (int(str(used)), int(str(resets_in_ms)))
-        self._since_forgetting += len(totals)
-        if self._since_forgetting >= FORGET_EVERY:
-            self._since_forgetting = 0
-            self._connection.execute(
-                "DELETE FROM request_counts WHERE ends_ms < (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
-            )
         return found

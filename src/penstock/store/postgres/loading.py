@@ -14,12 +14,11 @@ from penstock.engine.row import Row
 from penstock.engine.rows import AccountRow, BookRow
 from penstock.engine.sending_rows import AttemptRow, ControlRow
 from penstock.engine.snapshot import Needs, Snapshot
-from penstock.store.postgres.connection import Session
 from penstock.store.postgres.locks import LOCKED, OWNED, Locks, locks_every_lane
+from penstock.store.postgres.session import Session, Statement
 from penstock.store.postgres.statements import (
     TABLES,
     Key,
-    Statement,
     accounts_named,
     attempts_at,
     book_of,
@@ -122,10 +121,10 @@ def _ask(
     session: Session, before: Sequence[Statement], asked: Sequence[_Asked], snapshot: Snapshot
 ) -> list[Row]:
     """One round trip: `before`, then all that is asked. Returns every row read, which the snapshot knows then."""
-    cursors = session.ask([*before, *(statement for _, statement, _ in asked)])
+    answers = session.ask([*before, *(statement for _, statement, _ in asked)])
     read: list[Row] = []
-    for (row_type, _, known), cursor in zip(asked, cursors[len(before) :], strict=True):
-        rows: list[Row] = list(map(TABLES[row_type].decode, cursor.fetchall()))
+    for (row_type, _, known), answer in zip(asked, answers[len(before) :], strict=True):
+        rows: list[Row] = list(map(TABLES[row_type].decode, answer.rows))
         known(snapshot, rows)
         read += rows
     return read

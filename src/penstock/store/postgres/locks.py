@@ -16,7 +16,8 @@ from penstock.engine.rows import AccountRow, ApiKeyRow, BalanceRow, BookRow, Out
 from penstock.engine.rules import HOUSE_ACCOUNT
 from penstock.engine.sending_rows import AttemptRow, ControlRow, LaneRow, NonceRow
 from penstock.engine.snapshot import Needs, Snapshot
-from penstock.store.postgres.statements import Key, Statement, table
+from penstock.store.postgres.session import Statement
+from penstock.store.postgres.statements import Key, table
 
 LOCKED: tuple[type[Row], ...] = (LaneRow, AccountRow, BalanceRow, OutboxRow)
 """In this order, and each by its key."""
@@ -111,7 +112,9 @@ def rewritten(snapshot: Snapshot, stored: Mapping[type[Row], Iterable[Key]]) -> 
     }
     again: dict[type[Row], list[Row]] = {}
     if accounts:
-        again[AccountRow] = _unchanged(snapshot, AccountRow, accounts.intersection(stored.get(AccountRow, ())))
+        again[AccountRow] = _unchanged(
+            snapshot, AccountRow, accounts.intersection(stored.get(AccountRow, ()))
+        )
     if snapshot.writes(ControlRow):
         again[LaneRow] = _unchanged(snapshot, LaneRow, stored.get(LaneRow, ()))
     return again

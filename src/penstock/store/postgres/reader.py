@@ -81,11 +81,14 @@ class PostgresReader(SelectingReader):
         known = table(row_type)
         sql = f"{known.select} ORDER BY {', '.join(row_type.KEY)}"
         bound = self._bound
-        with self._borrowed() as connection, nullcontext() if bound else connection.transaction():
-            with connection.cursor(f"rows_{next(self._cursors)}") as cursor:
-                cursor.itersize = ROWS_AT_ONCE
-                for values in cursor.execute(cast("LiteralString", sql)):
-                    yield known.decode(values)
+        with (
+            self._borrowed() as connection,
+            nullcontext() if bound else connection.transaction(),
+            connection.cursor(f"rows_{next(self._cursors)}") as cursor,
+        ):
+            cursor.itersize = ROWS_AT_ONCE
+            for values in cursor.execute(cast("LiteralString", sql)):
+                yield known.decode(values)
 
     def _select(self, row_type: type[R], where: str, bindings: tuple[Binding, ...]) -> list[R]:
         known = table(row_type)

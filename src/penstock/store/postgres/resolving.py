@@ -16,8 +16,8 @@ from penstock.engine.rows import AccountRow, RequestRow, WithdrawalRow
 from penstock.store.deciding import CommitInDoubt
 from penstock.store.delivery import Outcome
 from penstock.store.doubt import look_up
-from penstock.store.postgres.connection import Session
-from penstock.store.postgres.statements import Key, Statement, table
+from penstock.store.postgres.session import Session, Statement
+from penstock.store.postgres.statements import Key, table
 from penstock.store.unusable import StoreUnusable
 
 R = TypeVar("R", bound=Row)
@@ -67,13 +67,13 @@ def _look_up_all(session: Session, begin: Statement, commands: Sequence[Command]
             table(RequestRow).by_keys(requests),
         ]
     found: dict[tuple[type[Row], Key], Row] = {}
-    cursors = session.ask(statements)
+    answers = session.ask(statements)
     if asked:
-        for request in map(table(RequestRow).decode, cursors[-1].fetchall()):
+        for request in map(table(RequestRow).decode, answers[-1].rows):
             found[(RequestRow, request.key)] = request
         ids = {(row.withdrawal_id,) for row in found.values() if isinstance(row, RequestRow)}
         (read,) = session.ask([table(WithdrawalRow).by_keys(ids)]) if ids else (None,)
-        for withdrawal in map(table(WithdrawalRow).decode, read.fetchall() if read else ()):
+        for withdrawal in map(table(WithdrawalRow).decode, read.rows if read else ()):
             found[(WithdrawalRow, withdrawal.key)] = withdrawal
     session.commit()
 

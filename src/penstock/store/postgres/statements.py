@@ -14,13 +14,11 @@ from penstock.engine.rows import AccountRow, BookRow, CallbackRow, DepositAddres
 from penstock.engine.sending_rows import AttemptRow
 from penstock.store.dialect import Binding
 from penstock.store.postgres.arrays import kind_of, literal
+from penstock.store.postgres.session import Statement
 from penstock.store.tables import Table
 
 R = TypeVar("R", bound=Row)
 Key = tuple[int | str, ...]
-Statement = tuple[str, Sequence[Binding]]
-"""SQL and what its marks ("%s") stand for."""
-
 LAST_WORD_WINS: tuple[type[Row], ...] = (CallbackRow, DepositAddressRow)
 """Rows that are replaced without having been looked at, with their account locked."""
 
@@ -45,7 +43,7 @@ class PostgresTable(Table[R]):
         super().__init__(row_type)
         self._kinds = [kind_of(self.hints[name]) for name in self.names]
         self._key_kinds = [kind_of(self.hints[name]) for name in row_type.KEY]
-        arrays = ", ".join(f"%s::{kind}[]" for kind in self._kinds)
+        arrays = _marks(self._kinds)
         self._insert = f"INSERT INTO {self.name} ({self.columns}) SELECT * FROM unnest({arrays})"
         if row_type in LAST_WORD_WINS:
             self._insert += (
@@ -87,21 +85,24 @@ class PostgresTable(Table[R]):
         order = ", ".join(f"t.{name}" for name in names)
         end = f" ORDER BY {order} FOR NO KEY UPDATE OF t" if lock else ""
         if len(names) == 1:
-            wanted = f"t.{names[0]} = ANY(%s::{kinds[0]}[])"
+            wanted = f"t.{names[0]} = ANY({_marks(kinds)})"
             return f"SELECT {columns} FROM {self.name} t WHERE {wanted}{end}", arrays
-        lists = ", ".join(f"%s::{kind}[]" for kind in kinds)
         on = " AND ".join(f"t.{name} = w.{name}" for name in names)
         return (
-            f"SELECT {columns} FROM unnest({lists}) AS w({', '.join(names)}) JOIN {self.name} t ON {on}{end}",
+            f"SELECT {columns} FROM unnest({_marks(kinds)}) AS w({', '.join(names)}) JOIN {self.name} t ON {on}{end}",
             arrays,
         )
 
     def _assigned(self, source: str) -> str:
         return ", ".join(f"{name} = {source}.{name}" for name in self.names if name not in self.row_type.KEY)
 
-    def _columns_of(self, rows: Collection[Row]) -> list[Binding]:
+    def _columns_of(self, rows: Collection[Row]) -> list[str]:
         columns = zip(*map(msgspec.structs.astuple, rows), strict=True)
         return [literal(kind, column) for kind, column in zip(self._kinds, columns, strict=True)]
+
+
+def _marks(kinds: Sequence[str]) -> str:
+    return ", ".join(f"${at}::{kind}[]" for at, kind in enumerate(kinds, 1))
 
 
 TABLES: dict[type[Row], PostgresTable[Row]] = {row_type: PostgresTable(row_type) for row_type in ROW_TYPES}

@@ -20,9 +20,10 @@ from penstock.core.views import KeyView
 from penstock.engine.rules import Rules
 from penstock.store.delivery import Link, Submission
 from penstock.store.postgres.batch import PostgresBatches
-from penstock.store.postgres.connection import Session, connect, open_session
+from penstock.store.postgres.connection import connect, open_session
 from penstock.store.postgres.reader import PostgresReader
 from penstock.store.postgres.schema import migrate
+from penstock.store.postgres.session import Session
 from penstock.store.unusable import StoreUnusable
 from penstock.store.writer import Writer, exit_process
 

@@ -298,3 +298,13 @@ WHEN (
     OR (old.raw IS NOT NULL AND (new.raw IS DISTINCT FROM old.raw OR new.tx_hash <> old.tx_hash))
 )
 EXECUTE FUNCTION refuse_change('an attempt keeps its intent, and its bytes once signed');
+
+-- How often somebody asks, for rate limits that hold in several processes. Not logged: after a crash of the server
+-- counting begins anew.
+CREATE UNLOGGED TABLE request_counts (
+    bucket text COLLATE "C" NOT NULL,
+    who text COLLATE "C" NOT NULL,
+    ends_ms bigint NOT NULL,
+    used bigint NOT NULL,
+    PRIMARY KEY (bucket, who)
+);
