@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Protocol
 
 Binding = int | str | bytes | list[int] | list[str] | None
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 Where = tuple[str, tuple[Binding, ...]]
 """The rest of a SELECT behind the table's name, and what its marks stand for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """after, before: exclusive bounds on the column walked along; None: none."""
+
+    ascending: bool = False
+    after: int | None = None
+    before: int | None = None
 
 
 class Dialect(Protocol):
@@ -21,4 +32,11 @@ class Dialect(Protocol):
 
     def unindexed(self, column: str) -> str:
         """A text column's value in a form for which no index is taken."""
+        ...
+
+    def walk(self, account_id: int, column: str, page: Page) -> tuple[str, tuple[Binding, ...], str]:
+        """One account's rows along the index on (account_id, column), and on no other, however much of it there is.
+
+        Returns the condition, what to bind to it, and the ORDER BY that goes with it.
+        """
         ...

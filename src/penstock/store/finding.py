@@ -6,22 +6,16 @@ from collections.abc import Sequence
 
 from penstock.core.queries import FindDeposits, FindWithdrawals
 from penstock.engine.rules import TRANSFER_REFERENCE
-from penstock.store.dialect import Binding, Dialect, Where
+from penstock.store.dialect import Binding, Dialect, Page, Where
 
 
 class _Conditions:
-    """Conditions joined by AND, with the values they bind.
+    """Conditions joined by AND, with the values they bind."""
 
-    column: what is sorted by. few: rows are named one by one, so they are looked up and then sorted; else the account's
-    rows are walked in order. A database without figures about its tables would rather walk: a unary plus keeps it from
-    using an index on the number behind it.
-    """
-
-    def __init__(self, dialect: Dialect, column: str, *, few: bool = False) -> None:
+    def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
         self._conditions: list[str] = []
         self._bindings: list[Binding] = []
-        self._column = f"+{column}" if few else column
 
     def add(self, condition: str, *values: Binding) -> None:
         self._conditions.append(condition)
@@ -31,28 +25,43 @@ class _Conditions:
         if values is not None:
             self.add(*self._dialect.one_of(column, values))
 
-    def sorted(self, query: FindWithdrawals | FindDeposits) -> Where:
-        """With the bounds on created_ms, and the exclusive ones on the column sorted by."""
-        for condition, value in (
-            ("created_ms >= ?", query.from_ms),
-            ("created_ms < ?", query.before_ms),
-            (f"{self._column} > ?", query.after),
-            (f"{self._column} < ?", query.before),
-        ):
-            if value is not None:
-                self.add(condition, value)
+    def between(self, query: FindWithdrawals | FindDeposits) -> None:
+        """The bounds on created_ms."""
+        if query.from_ms is not None:
+            self.add("created_ms >= ?", query.from_ms)
+        if query.before_ms is not None:
+            self.add("created_ms < ?", query.before_ms)
+
+    def walked(self, query: FindWithdrawals | FindDeposits, column: str) -> Where:
+        """The account's rows in the order of `column`, those passed over that do not meet the conditions."""
+        page = Page(ascending=query.ascending, after=query.after, before=query.before)
+        condition, bindings, order = self._dialect.walk(query.account_id, column, page)
+        where = " AND ".join([condition, *self._conditions])
+        return f"WHERE {where} ORDER BY {order} LIMIT ?", (*bindings, *self._bindings, query.limit)
+
+    def looked_up(self, query: FindWithdrawals, column: str) -> Where:
+        """The rows that the conditions name one by one, then sorted.
+
+        A database without figures about its tables would rather walk: a unary plus keeps it from using an index on the
+        number behind it.
+        """
+        if query.after is not None:
+            self.add(f"+{column} > ?", query.after)
+        if query.before is not None:
+            self.add(f"+{column} < ?", query.before)
         order = "ASC" if query.ascending else "DESC"
         where = " AND ".join(self._conditions)
-        return f"WHERE {where} ORDER BY {self._column} {order} LIMIT ?", (*self._bindings, query.limit)
+        return f"WHERE {where} ORDER BY +{column} {order} LIMIT ?", (*self._bindings, query.limit)
 
 
 def where_withdrawals(query: FindWithdrawals, dialect: Dialect) -> Where:
     """The rest of a SELECT on withdrawals, and what it binds."""
     named = (query.ids, query.numbers, query.request_ids, query.tx_hash)
-    few = any(given is not None for given in named)
-    found = _Conditions(dialect, "number" if query.by_number else "withdrawal_id", few=few)
-    # The index on hashes is the one without the account.
-    found.add("account_id = ?" if query.tx_hash is None else "+account_id = ?", query.account_id)
+    is_named = any(given is not None for given in named)
+    found = _Conditions(dialect)
+    if is_named:
+        # The index on hashes is the one without the account.
+        found.add("account_id = ?" if query.tx_hash is None else "+account_id = ?", query.account_id)
     found.one_of("withdrawal_id", query.ids)
     found.one_of("number", query.numbers)
     if query.numbers is not None or query.by_number:
@@ -77,13 +86,14 @@ def where_withdrawals(query: FindWithdrawals, dialect: Dialect) -> Where:
     if query.on_chain is not None:
         # An exchange has neither an address nor a recipient, and is none of the two.
         found.add("address <> ''" if query.on_chain else "recipient <> ''")
-    return found.sorted(query)
+    found.between(query)
+    column = "number" if query.by_number else "withdrawal_id"
+    return found.looked_up(query, column) if is_named else found.walked(query, column)
 
 
 def where_deposits(query: FindDeposits, dialect: Dialect) -> Where:
     """The rest of a SELECT on deposits, and what it binds."""
-    found = _Conditions(dialect, "deposit_id")
-    found.add("account_id = ?", query.account_id)
+    found = _Conditions(dialect)
     found.one_of("asset", query.assets)
     found.one_of("network", query.networks)
     if query.tx_id is not None:
@@ -91,4 +101,5 @@ def where_deposits(query: FindDeposits, dialect: Dialect) -> Where:
     if query.internal is not None:
         sign = "=" if query.internal else "<>"
         found.add(f"substr(reference, 1, ?) {sign} ?", len(TRANSFER_REFERENCE), TRANSFER_REFERENCE)
-    return found.sorted(query)
+    found.between(query)
+    return found.walked(query, "deposit_id")

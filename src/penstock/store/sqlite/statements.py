@@ -10,7 +10,7 @@ import msgspec
 from penstock.core.amounts import Units
 from penstock.engine.row import Row
 from penstock.engine.row_types import ROW_TYPES
-from penstock.store.dialect import Binding
+from penstock.store.dialect import Binding, Page
 from penstock.store.tables import Table, Value
 
 R = TypeVar("R", bound=Row)
@@ -26,6 +26,14 @@ class SqliteDialect:
 
     def unindexed(self, column: str) -> str:
         return f"+{column}"
+
+    def walk(self, account_id: int, column: str, page: Page) -> tuple[str, tuple[Binding, ...], str]:
+        conditions, bindings = ["account_id = ?"], [account_id]
+        for sign, bound in ((">", page.after), ("<", page.before)):
+            if bound is not None:
+                conditions.append(f"{column} {sign} ?")
+                bindings.append(bound)
+        return " AND ".join(conditions), tuple(bindings), f"{column} {'ASC' if page.ascending else 'DESC'}"
 
 
 class SqliteTable(Table[R]):
