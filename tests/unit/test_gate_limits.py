@@ -181,6 +181,15 @@ def test_whoever_goes_over_is_refused_for_the_whole_ban_on_every_route_of_the_bu
     run(play)
 
 
+def test_a_ban_is_not_forgotten_while_others_come_and_go() -> None:
+    limiter = WindowLimiter(1, 1, ban_s=600)
+    assert [limiter.take("banned", 0).allowed for _ in range(2)] == [True, False]
+    for second in range(1, 600):
+        assert limiter.take(f"other {second}", second * NS_PER_S).allowed
+    assert not limiter.take("banned", 600 * NS_PER_S - 1).allowed
+    assert limiter.take("banned", 600 * NS_PER_S).allowed
+
+
 def test_without_a_ban_the_window_s_end_is_enough() -> None:
     async def play() -> None:
         world = World(Plain((route("/a", Limit(2, 5, Scope.KEY)),)))

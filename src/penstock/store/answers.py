@@ -25,7 +25,7 @@ from penstock.core.queries import (
 )
 from penstock.core.rates import decode_rate
 from penstock.core.states import State
-from penstock.core.time import DAY_MS, Clock
+from penstock.core.time import DAY_MS, Clock, UnixMs
 from penstock.core.views import (
     AccountView,
     BalanceView,
@@ -78,10 +78,7 @@ class Answers:
             case FindWithdrawals():
                 return self._find_withdrawals(query)
             case FindDeposits():
-                return [
-                    deposit_view(row)
-                    for row in self._select(DepositRow, *where_deposits(query, self._dialect))
-                ]
+                return self._find_deposits(query)
             case FindChallenge():
                 return self._challenge(query)
             case Account():
@@ -116,6 +113,9 @@ class Answers:
             msgspec.structs.replace(withdrawal_view(row), moves=tuple(steps[row.withdrawal_id]))
             for row in rows
         ]
+
+    def _find_deposits(self, query: FindDeposits) -> list[DepositView]:
+        return [deposit_view(row) for row in self._select(DepositRow, *where_deposits(query, self._dialect))]
 
     def _challenge(self, query: FindChallenge) -> ChallengeView | None:
         where = "WHERE account_id = ? AND venue = ? AND nonce = ?"
@@ -155,14 +155,29 @@ class Answers:
         return deposit_view(found[0]) if found else None
 
     def _withdrawals(self, query: WithdrawalHistory) -> list[WithdrawalView]:
-        where, bindings = _between(query, "withdrawal_id")
-        if query.venue is not None:
-            where, bindings = f"venue = ? AND {where}", (query.venue, *bindings)
-        return [withdrawal_view(row) for row in self._select(WithdrawalRow, f"WHERE {where}", bindings)]
+        return self._find_withdrawals(
+            FindWithdrawals(
+                query.account_id,
+                query.limit,
+                venue=query.venue,
+                assets=_only(query.asset),
+                networks=_only(query.network),
+                from_ms=query.from_ms,
+                before_ms=UnixMs(query.to_ms + 1),
+            )
+        )
 
     def _deposits(self, query: DepositHistory) -> list[DepositView]:
-        where, bindings = _between(query, "deposit_id")
-        return [deposit_view(row) for row in self._select(DepositRow, f"WHERE {where}", bindings)]
+        return self._find_deposits(
+            FindDeposits(
+                query.account_id,
+                query.limit,
+                assets=_only(query.asset),
+                networks=_only(query.network),
+                from_ms=query.from_ms,
+                before_ms=UnixMs(query.to_ms + 1),
+            )
+        )
 
     def _balances(self, query: Balances) -> list[BalanceView]:
         rows = self._select(BalanceRow, "WHERE account_id = ? ORDER BY wallet, asset", (query.account_id,))
@@ -202,13 +217,8 @@ class Answers:
         return RemainingQuotaView(Units(max(allowed - used, 0)))
 
 
-def _between(query: WithdrawalHistory | DepositHistory, id_column: str) -> tuple[str, tuple[Binding, ...]]:
-    where = "account_id = ? AND created_ms >= ? AND created_ms <= ?"
-    bindings: tuple[Binding, ...] = (query.account_id, query.from_ms, query.to_ms)
-    for column, value in (("asset", query.asset), ("network", query.network)):
-        if value is not None:
-            where, bindings = f"{where} AND {column} = ?", (*bindings, value)
-    return f"{where} ORDER BY {id_column} DESC LIMIT ?", (*bindings, query.limit)
+def _only(value: str | None) -> tuple[str, ...] | None:
+    return None if value is None else (value,)
 
 
 def withdrawal_view(row: WithdrawalRow) -> WithdrawalView:

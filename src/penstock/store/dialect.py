@@ -12,6 +12,10 @@ Where = tuple[str, tuple[Binding, ...]]
 """The rest of a SELECT behind the table's name, and what its marks stand for."""
 
 
+Head = tuple[str, int | str]
+"""A column, and the value in it that is wanted."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """after, before: exclusive bounds on the column walked along; None: none."""
@@ -34,9 +38,10 @@ class Dialect(Protocol):
         """A text column's value in a form for which no index is taken."""
         ...
 
-    def walk(self, account_id: int, column: str, page: Page) -> tuple[str, tuple[Binding, ...], str]:
-        """One account's rows along the index on (account_id, column), and on no other, however much of it there is.
+    def walk(self, head: Head, column: str, page: Page) -> tuple[str, tuple[Binding, ...], str]:
+        """Rows that share a value, along the index on (that value's column, column) and on no other.
 
-        Returns the condition, what to bind to it, and the ORDER BY that goes with it.
+        Returns the condition, what to bind to it, and the ORDER BY that goes with it. It must not depend on figures
+        about the table whether the index is taken.
         """
         ...

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from penstock.core.ids import COUNTS, EPOCH_MS, NODES
 from penstock.core.queries import FindDeposits, FindWithdrawals
 from penstock.engine.rules import TRANSFER_REFERENCE
-from penstock.store.dialect import Binding, Dialect, Page, Where
+from penstock.store.dialect import INT64_MAX, INT64_MIN, Binding, Dialect, Page, Where
 
 
 class _Conditions:
@@ -34,8 +35,13 @@ class _Conditions:
 
     def walked(self, query: FindWithdrawals | FindDeposits, column: str) -> Where:
         """The account's rows in the order of `column`, those passed over that do not meet the conditions."""
-        page = Page(ascending=query.ascending, after=query.after, before=query.before)
-        condition, bindings, order = self._dialect.walk(query.account_id, column, page)
+        after = query.after
+        if query.from_ms is not None and column != "number":
+            # Nothing older has such an id, so the walk ends there and not at the account's first row.
+            oldest = _oldest_id(query.from_ms) - 1
+            after = oldest if after is None else max(after, oldest)
+        page = Page(ascending=query.ascending, after=after, before=query.before)
+        condition, bindings, order = self._dialect.walk(("account_id", query.account_id), column, page)
         where = " AND ".join([condition, *self._conditions])
         return f"WHERE {where} ORDER BY {order} LIMIT ?", (*bindings, *self._bindings, query.limit)
 
@@ -52,6 +58,14 @@ class _Conditions:
         order = "ASC" if query.ascending else "DESC"
         where = " AND ".join(self._conditions)
         return f"WHERE {where} ORDER BY +{column} {order} LIMIT ?", (*self._bindings, query.limit)
+
+
+def _oldest_id(from_ms: int) -> int:
+    """What every id is at least whose row was made at `from_ms` or later.
+
+    An id holds the time it was made at, which a clock that is set back leaves ahead of created_ms and never behind.
+    """
+    return min(max((from_ms - EPOCH_MS) * NODES * COUNTS, INT64_MIN + 1), INT64_MAX)
 
 
 def where_withdrawals(query: FindWithdrawals, dialect: Dialect) -> Where:

@@ -25,7 +25,7 @@ from penstock.engine.rows import (
 from penstock.engine.rules import Rules
 from penstock.engine.sending_rows import AttemptRow, AuditRow, ControlRow, LaneRow, NonceRow
 from penstock.store.answers import Answers, withdrawal_view
-from penstock.store.dialect import Binding, Dialect
+from penstock.store.dialect import Binding, Dialect, Page
 
 R = TypeVar("R", bound=Row)
 
@@ -71,15 +71,19 @@ class SelectingReader(ABC):
         return None if row is None else withdrawal_view(row)
 
     def withdrawals(self, account_id: AccountId | None, limit: int) -> list[WithdrawalView]:
-        where, bindings = "", (limit,)
-        if account_id is not None:
-            where, bindings = "WHERE account_id = ? ", (account_id, limit)
-        rows = self._select(WithdrawalRow, f"{where}ORDER BY withdrawal_id DESC LIMIT ?", bindings)
+        if account_id is None:
+            rows = self._select(WithdrawalRow, "ORDER BY withdrawal_id DESC LIMIT ?", (limit,))
+        else:
+            walk = self._dialect.walk(("account_id", account_id), "withdrawal_id", Page())
+            condition, bindings, order = walk
+            where = f"WHERE {condition} ORDER BY {order} LIMIT ?"
+            rows = self._select(WithdrawalRow, where, (*bindings, limit))
         return [withdrawal_view(row) for row in rows]
 
     def withdrawals_in(self, state: State, limit: int) -> list[WithdrawalView]:
-        where = "WHERE state = ? ORDER BY withdrawal_id DESC LIMIT ?"
-        return [withdrawal_view(row) for row in self._select(WithdrawalRow, where, (state.value, limit))]
+        # Written out, not bound: an index on a part of the rows is found by the very value that it names.
+        where = f"WHERE state = '{state.value}' ORDER BY withdrawal_id DESC LIMIT ?"
+        return [withdrawal_view(row) for row in self._select(WithdrawalRow, where, (limit,))]
 
     def history(self, withdrawal_id: WithdrawalId) -> list[HistoryView]:
         rows = self._select(HistoryRow, "WHERE withdrawal_id = ? ORDER BY sequence", (withdrawal_id,))
@@ -92,7 +96,9 @@ class SelectingReader(ABC):
         return self._select(OutboxRow, "WHERE withdrawal_id = ? ORDER BY sequence", (withdrawal_id,))
 
     def attempts(self, withdrawal_id: WithdrawalId) -> list[AttemptView]:
-        rows = self._select(AttemptRow, "WHERE withdrawal_id = ? ORDER BY attempt_id", (withdrawal_id,))
+        walk = self._dialect.walk(("withdrawal_id", withdrawal_id), "attempt_id", Page(ascending=True))
+        condition, bindings, order = walk
+        rows = self._select(AttemptRow, f"WHERE {condition} ORDER BY {order}", bindings)
         return [
             AttemptView(
                 row.attempt_id, row.network, row.sender, row.nonce, row.state, row.tx_hash, row.created_ms
@@ -114,8 +120,10 @@ class SelectingReader(ABC):
         return self.row(LaneRow, network, sender)
 
     def to_plan(self, network: str, limit: int) -> list[WithdrawalRow]:
-        where = "WHERE network = ? AND state IN ('held', 'approved') ORDER BY withdrawal_id LIMIT ?"
-        return self._select(WithdrawalRow, where, (network, limit))
+        walk = self._dialect.walk(("network", network), "withdrawal_id", Page(ascending=True))
+        condition, bindings, order = walk
+        where = f"WHERE {condition} AND state IN ('held', 'approved') ORDER BY {order} LIMIT ?"
+        return self._select(WithdrawalRow, where, (*bindings, limit))
 
     def open_attempts(self, network: str, sender: str) -> list[AttemptRow]:
         live = "state IN ('planned', 'signed', 'sent')"

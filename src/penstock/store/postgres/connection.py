@@ -31,17 +31,23 @@ _DEFAULTS: dict[str, str | int] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,
 }
+BY_INDEX = {
+    # Every statement has an index that it is meant to go along. What the planner would rather do while a table is
+    # small, or before it has figures about it, must not be kept as it grows.
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_seqscan": "off",
+    # Costs that were put up so high would have every statement compiled.
+    "jit": "off",
+}
 _SESSION: dict[str, str] = {
     "statement_timeout": "0",
     "transaction_timeout": "0",
     "lock_timeout": str(LOCK_TIMEOUT_MS),
     "idle_in_transaction_session_timeout": str(IDLE_TIMEOUT_MS),
-    # Every statement is meant to go by an index. A plan made while a table was small must not be kept as it grows.
-    "enable_seqscan": "off",
-    "enable_hashjoin": "off",
-    "enable_mergejoin": "off",
-    "jit": "off",
     "plan_cache_mode": "force_generic_plan",
+    **BY_INDEX,
 }
 _READ_BACK = (
     "fsync",

@@ -19,7 +19,7 @@ from penstock.core.time import Clock
 from penstock.engine.rows import Row
 from penstock.engine.rules import Rules
 from penstock.store.dialect import Binding
-from penstock.store.postgres.connection import connect
+from penstock.store.postgres.connection import BY_INDEX, connect
 from penstock.store.postgres.schema import check_schema
 from penstock.store.postgres.statements import PostgresDialect, table
 from penstock.store.selecting import SelectingReader
@@ -31,7 +31,15 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 CONNECTIONS = 8
 WAIT_S_MAX = 5
 ROWS_AT_ONCE = 2_000
-_SESSION = {"enable_seqscan": "off", "jit": "off", "default_transaction_read_only": "on"}
+_SESSION = {
+    **BY_INDEX,
+    "default_transaction_read_only": "on",
+    # Pages come out of an index in the order they want.
+    "enable_incremental_sort": "off",
+    "enable_sort": "off",
+    # A plan for each call: one that was made while a table was empty could be kept until the next figures are taken.
+    "plan_cache_mode": "force_custom_plan",
+}
 
 _log = structlog.get_logger(__name__)
 

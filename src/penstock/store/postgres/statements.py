@@ -12,7 +12,7 @@ from penstock.engine.row import Row
 from penstock.engine.row_types import ROW_TYPES
 from penstock.engine.rows import AccountRow, BookRow, CallbackRow, DepositAddressRow
 from penstock.engine.sending_rows import AttemptRow
-from penstock.store.dialect import INT64_MAX, INT64_MIN, Binding, Page
+from penstock.store.dialect import INT64_MAX, INT64_MIN, Binding, Head, Page
 from penstock.store.postgres.arrays import kind_of, literal
 from penstock.store.postgres.session import Statement
 from penstock.store.tables import Table
@@ -35,15 +35,15 @@ class PostgresDialect:
     def unindexed(self, column: str) -> str:
         return f"({column} || '')"
 
-    def walk(self, account_id: int, column: str, page: Page) -> tuple[str, tuple[Binding, ...], str]:
+    def walk(self, head: Head, column: str, page: Page) -> tuple[str, tuple[Binding, ...], str]:
         # With "account_id = ?" the planner may walk the primary key instead and pass over all other accounts' rows,
         # where it believes that this account has many. Comparing both columns at once leaves it no choice.
-        condition = f"(account_id, {column}) > (?, ?) AND (account_id, {column}) < (?, ?)"
+        first, value = head
+        condition = f"({first}, {column}) > (?, ?) AND ({first}, {column}) < (?, ?)"
         after = INT64_MIN if page.after is None else page.after
         before = INT64_MAX if page.before is None else page.before
         way = "ASC" if page.ascending else "DESC"
-        bindings = (account_id, after, account_id, before)
-        return condition, bindings, f"account_id {way}, {column} {way}"
+        return condition, (value, after, value, before), f"{first} {way}, {column} {way}"
 
 
 class PostgresTable(Table[R]):

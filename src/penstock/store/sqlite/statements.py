@@ -10,7 +10,7 @@ import msgspec
 from penstock.core.amounts import Units
 from penstock.engine.row import Row
 from penstock.engine.row_types import ROW_TYPES
-from penstock.store.dialect import Binding, Page
+from penstock.store.dialect import Binding, Head, Page
 from penstock.store.tables import Table, Value
 
 R = TypeVar("R", bound=Row)
@@ -27,8 +27,8 @@ class SqliteDialect:
     def unindexed(self, column: str) -> str:
         return f"+{column}"
 
-    def walk(self, account_id: int, column: str, page: Page) -> tuple[str, tuple[Binding, ...], str]:
-        conditions, bindings = ["account_id = ?"], [account_id]
+    def walk(self, head: Head, column: str, page: Page) -> tuple[str, tuple[Binding, ...], str]:
+        conditions, bindings = [f"{head[0]} = ?"], [head[1]]
         for sign, bound in ((">", page.after), ("<", page.before)):
             if bound is not None:
                 conditions.append(f"{column} {sign} ?")

@@ -234,7 +234,7 @@ CREATE TABLE attempts (
     sent_ms bigint
 );
 CREATE INDEX attempts_by_nonce ON attempts (network, sender, nonce);
-CREATE INDEX attempts_by_withdrawal ON attempts (withdrawal_id);
+CREATE INDEX attempts_by_withdrawal ON attempts (withdrawal_id, attempt_id);
 CREATE INDEX attempts_open ON attempts (network, sender, nonce, attempt_id)
 WHERE state IN ('planned', 'signed', 'sent');
 
