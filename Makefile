@@ -37,6 +37,12 @@ demo: $(INSTALLED) ## the main job, end to end, on the simulated chain; leaves n
 test: $(INSTALLED) nodes ## the whole test suite, real nodes included; ARGS="-k bitmart" narrows it
 	@$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
+.PHONY: test-long
+test-long: $(INSTALLED) nodes ## races, failovers, many processes: several minutes
+	@PENSTOCK_LONG=1 $(BIN)/pytest -n 2 --dist loadgroup --timeout 400 tests/acceptance/test_race.py tests/acceptance/test_failover.py \
+		tests/acceptance/test_many_processes.py tests/acceptance/test_shared_limits.py tests/acceptance/test_migrate.py \
+		tests/store/test_postgres_plans.py $(ARGS)
+
 .PHONY: check
 check: $(INSTALLED) ## format, lint, types, import contracts, house rules
 	@echo "check: format";  $(BIN)/ruff format --check --quiet .

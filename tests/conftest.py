@@ -76,12 +76,26 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         )
 
 
+LONG = {
+    "test_failover.py",
+    "test_many_processes.py",
+    "test_migrate.py",
+    "test_postgres_plans.py",
+    "test_race.py",
+    "test_shared_limits.py",
+}
+"""Several services and databases each, a minute or more: `make test-long` runs them, and PENSTOCK_LONG=1 does."""
+
+
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let tests of one xdist_group stay in one worker, which shares what it has started for them.
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the long ones out, and let tests of one xdist_group stay in one worker, which shares what it has started.
 
     pytest-xdist 3.8.0 writes the group into an attribute that pytest 9.2 reads no more.
     """
+    if not os.environ.get("PENSTOCK_LONG"):
+        config.hook.pytest_deselected(items=[item for item in items if item.path.name in LONG])
+        items[:] = [item for item in items if item.path.name not in LONG]
     for item in items:
         named = getattr(item, "_nodeid", None)
         if named is not None and "@" in named.rpartition("]")[2]:

@@ -508,7 +508,10 @@ def test_64_copies_a_kill_half_way_and_all_again_are_one_payment_on_the_node(
         sandbox.start()
         with closing(Connection(sandbox.port)) as connection:
             again = [told(connection.exchange(trader.post(members).raw)) for _ in range(64)]
-        (withdraw_id,) = {answer.withdraw_id for answer in [*answers, *again]}
+        # Whoever was not told the id before the end was told that the outcome is unknown, or nothing at all.
+        assert {answer.status for answer in answers} <= {200, 500, 503}
+        good = [answer for answer in answers if answer.status == 200]
+        (withdraw_id,) = {answer.withdraw_id for answer in [*good, *again]}
         row = until_over(trader, withdraw_id)
         assert (row["status"], len(trader.customer.withdrawals())) == (APPROVED, 1)
         assert trader.units() == (1_000_000_000 - 12_250_000, 0)

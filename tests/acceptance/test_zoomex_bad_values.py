@@ -246,9 +246,7 @@ def test_a_tag_that_is_missing_malformed_or_not_the_books_is_refused(
     assert refused(by_headers(CREATE, payer.key, members)) == expected
 
 
-def test_a_tag_is_refused_where_the_chain_takes_none_and_empty_ones_are_none(
-    strict: Sandbox, refused: Refused, payer: Payer
-) -> None:
+def test_a_tag_is_refused_where_the_chain_takes_none(refused: Refused, payer: Payer) -> None:
     assert refused(demo(CREATE, payer.key, payer.create(tag="7"))) == TAG_UNWANTED
 
 

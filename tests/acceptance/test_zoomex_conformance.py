@@ -517,7 +517,10 @@ def test_64_copies_a_kill_half_way_and_all_again_are_one_payment_on_the_chain(tm
         sandbox.start()
         with closing(Connection(sandbox.port)) as connection:
             again = [connection.exchange(demo(CREATE, payer.key, members).raw) for _ in range(64)]
-        (withdraw_id,) = {answer.withdraw_id for answer in [*answers, *map(told, again)]}
+        # Whoever was not told the id before the end was told that the outcome is unknown, or nothing at all.
+        assert {answer.status for answer in answers} <= {200, 503, 504}
+        good = [answer for answer in answers if answer.status == 200]
+        (withdraw_id,) = {answer.withdraw_id for answer in [*good, *map(told, again)]}
         assert until_over(payer, withdraw_id)["status"] == DONE
         assert len(payer.customer.withdrawals()) == 1
         assert payer.customer.units("USDT", "fund") == (1_000_000_000 - 7_500_000 - FEE_ON_TRON, 0)
