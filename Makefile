@@ -41,7 +41,8 @@ test: $(INSTALLED) nodes ## the whole test suite, real nodes included; ARGS="-k 
 test-long: $(INSTALLED) nodes ## races, failovers, many processes: several minutes
 	@PENSTOCK_LONG=1 $(BIN)/pytest -n 2 --dist loadgroup --timeout 400 tests/acceptance/test_race.py tests/acceptance/test_failover.py \
 		tests/acceptance/test_many_processes.py tests/acceptance/test_shared_limits.py tests/acceptance/test_migrate.py \
-		tests/store/test_postgres_plans.py $(ARGS)
+		tests/store/test_postgres_plans.py tests/acceptance/test_callback_crash.py \
+		tests/acceptance/test_edgex_beside_others.py $(ARGS)
 
 .PHONY: check
 check: $(INSTALLED) ## format, lint, types, import contracts, house rules

@@ -77,6 +77,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 LONG = {
+    "test_callback_crash.py",
+    "test_edgex_beside_others.py",
     "test_failover.py",
     "test_many_processes.py",
     "test_migrate.py",

@@ -161,12 +161,12 @@ def test_those_that_wait_are_found_by_their_index(waiting: World) -> None:
     waiting.withdrawal(waiting.account())
     reader = waiting.store.reader()
     connection: Any = reader._connection()  # type: ignore[attr-defined]
-    seen: list[str] = []
-    connection.exec_trace = lambda _cursor, sql, _bindings: seen.append(sql) or True
+    seen: list[tuple[str, Any]] = []
+    connection.exec_trace = lambda _cursor, sql, bound: seen.append((sql, bound)) or True
     assert len(reader.withdrawals_in(State.AWAITING_APPROVAL, 10)) == 1
     connection.exec_trace = None
-    (sql,) = seen
-    plan = [row[-1] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", ("awaiting_approval", 10))]
+    ((sql, bound),) = seen
+    plan = [row[-1] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", bound)]
     assert plan == ["SCAN withdrawals USING INDEX withdrawals_awaiting"]
 
 
