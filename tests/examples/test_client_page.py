@@ -72,7 +72,9 @@ def test_paying_once_gives_the_withdrawals_id(sandbox: Sandbox) -> None:
 def test_the_calls_of_one_venue_are_listed(sandbox: Sandbox) -> None:
     (listing,) = (example for example in EXAMPLES if "extra_calls" in example)
     (zoomex,) = examples_of("zoomex")
-    assert run(sandbox, PREAMBLE + zoomex + listing)
+    # Without its withdrawal: Zoomex takes one a second.
+    connected = zoomex.partition("    sent =")[0] + "    pass\n"
+    assert run(sandbox, PREAMBLE + connected + listing)
 
 
 def test_the_table_of_credentials_is_the_venues_options() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from penstock.core.ids import AccountId
@@ -168,6 +168,7 @@ def _check(stored: Stored, query: FindWithdrawals) -> int:
 
 @settings(max_examples=300)
 @given(query=QUERIES)
+@example(query=replace(NO_FILTER, request_ids=("r0", "")))
 def test_every_mixture_of_filters_finds_what_plain_python_finds(
     stored: Stored, query: FindWithdrawals
 ) -> None:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 from psycopg import errors
@@ -348,17 +349,46 @@ def test_a_database_that_is_gone_is_unavailable_to_readers_and_writers(url: str)
     store.close()
 
 
+def test_a_server_that_takes_no_writes_any_more_is_left_for_another(url: str) -> None:
+    store = PostgresStore(url, RULES, ManualClock(START_MS), TimeOrderedIds(3))
+    order = Seeded.order(type("_Someone", (), {"account_id": _account_of(url)})(), "b")
+    assert store.submit(order).exception(10) is None
+    session = store._writers[0]._batches._session  # type: ignore[attr-defined]
+    session.ask([("SET default_transaction_read_only = on", ())])
+    outcome = store.submit(msgspec.structs.replace(order, request_id="c")).exception(10)
+    assert isinstance(outcome, Unavailable)
+    assert session.is_lost
+    assert store.submit(msgspec.structs.replace(order, request_id="c")).exception(10) is None
+    store.close()
+
+
+def _account_of(url: str) -> int:
+    with psycopg.connect(url) as connection:
+        found = connection.execute("SELECT account_id FROM api_keys WHERE key_id = 'key-0'").fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+def test_a_ledger_is_read_from_a_server_that_takes_no_writes(url: str) -> None:
+    """As `penstock verify` may be pointed at a standby; a service's own readers go to the primary alone."""
+    name = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
+    server().run(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    with open_ledger(url) as reader:
+        assert verify(reader).ok
+    reader = PostgresReader(url, RULES, ManualClock(START_MS))
+    with pytest.raises(Unavailable):
+        reader.stopped("tron")
+    reader.close()
+
+
 def test_a_batch_keeps_no_rows_for_the_next(url: str) -> None:
     """Others write too, so what was read for one batch is worth nothing for the next."""
     assert Snapshot().knows_controls is False
     store = PostgresStore(url, RULES, ManualClock(START_MS), TimeOrderedIds(3))
+    order = Seeded.order(type("_Someone", (), {"account_id": _account_of(url)})(), "b")
     with psycopg.connect(url, autocommit=True) as connection:
-        (account_id,) = connection.execute(
-            "SELECT account_id FROM api_keys WHERE key_id = 'key-0'"
-        ).fetchone()  # type: ignore[misc]
-        order = Seeded.order(type("_Someone", (), {"account_id": account_id})(), "b")
         assert store.submit(order).exception(10) is None
         connection.execute("UPDATE balances SET available = 0")
-        again = Seeded.order(type("_Someone", (), {"account_id": account_id})(), "c")
+        again = msgspec.structs.replace(order, request_id="c")
         assert str(store.submit(again).exception(10)).startswith("balance_too_low")
     store.close()

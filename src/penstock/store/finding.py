@@ -82,14 +82,15 @@ def where_withdrawals(query: FindWithdrawals, dialect: Dialect) -> Where:
         found.add("number > 0")
     if query.request_ids is not None:
         # By way of the requests' own primary key: the withdrawals have no index on it. What is found there may be a
-        # mark or a signature, so the withdrawal's own has the last word.
-        asked, names = dialect.one_of("r.request_id", query.request_ids)
+        # mark or a signature, so the withdrawal's own has the last word, and one without an id is not found by "".
+        request_ids = tuple(given for given in query.request_ids if given)
+        asked, names = dialect.one_of("r.request_id", request_ids)
         found.add(
             f"withdrawal_id IN (SELECT r.withdrawal_id FROM requests r WHERE {asked} AND r.account_id = ?)",
             names,
             query.account_id,
         )
-        found.one_of(dialect.unindexed("request_id"), query.request_ids)
+        found.one_of(dialect.unindexed("request_id"), request_ids)
     if query.tx_hash is not None:
         found.add("tx_hash <> '' AND tx_hash = ?", query.tx_hash)
     if query.venue is not None:

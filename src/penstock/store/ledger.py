@@ -30,7 +30,7 @@ def open_ledger(target: Path | str) -> Generator[Reader]:
         # psycopg takes a while to import, and most ledgers are files.
         from penstock.store.postgres.reader import PostgresReader  # noqa: PLC0415
 
-        reader = PostgresReader(target, _RULES, SystemClock())
+        reader = PostgresReader(target, _RULES, SystemClock(), from_standby=True)
         try:
             reader.check()
         except BaseException:

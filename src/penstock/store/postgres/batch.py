@@ -76,6 +76,10 @@ class PostgresBatches:
                 repeats += 1
                 if repeats == REPEATS_MAX:
                     raise
+            except errors.ReadOnlySqlTransaction as error:
+                # Another server is the primary now.
+                self._drop()
+                raise Unavailable("the database takes no writes here") from error
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 if not session.is_lost:
                     # Locks that did not come in time, no room left on the disk: refused, and rolled back.

@@ -22,6 +22,9 @@ LOCK_TIMEOUT_MS = 5_000
 IDLE_TIMEOUT_MS = 10_000
 """A process that was stopped in the middle of a batch loses its transaction, so that its locks hold up nobody."""
 
+PRIMARY: dict[str, str | int] = {"target_session_attrs": "read-write"}
+"""For `connect`: of several hosts, the one that takes writes. A standby may be behind what was answered."""
+
 _DEFAULTS: dict[str, str | int] = {
     "application_name": "penstock",
     "connect_timeout": 5,
@@ -65,7 +68,7 @@ def open_session(url: str) -> Session:
     """Connect for writing. Raises StoreUnusable for settings that could lose money, psycopg.OperationalError when
     nobody answers.
     """
-    connection = connect(url, {"target_session_attrs": "read-write"}, _SESSION)
+    connection = connect(url, PRIMARY, _SESSION)
     try:
         check_settings(_settings(connection))
     except BaseException:

@@ -19,7 +19,7 @@ from penstock.core.time import Clock
 from penstock.engine.rows import Row
 from penstock.engine.rules import Rules
 from penstock.store.dialect import Binding
-from penstock.store.postgres.connection import BY_INDEX, connect
+from penstock.store.postgres.connection import BY_INDEX, PRIMARY, connect
 from penstock.store.postgres.schema import check_schema
 from penstock.store.postgres.statements import PostgresDialect, table
 from penstock.store.selecting import SelectingReader
@@ -47,12 +47,22 @@ _log = structlog.get_logger(__name__)
 class PostgresReader(SelectingReader):
     """A Reader (store/reader.py) on at most `connections`, opened on first use.
 
+    from_standby: a standby will do, where the URL names one; else only the primary, which has all that was answered.
     Its reads raise Unavailable when the database cannot be reached.
     """
 
-    def __init__(self, url: str, rules: Rules, clock: Clock, connections: int = CONNECTIONS) -> None:
+    def __init__(
+        self,
+        url: str,
+        rules: Rules,
+        clock: Clock,
+        *,
+        connections: int = CONNECTIONS,
+        from_standby: bool = False,
+    ) -> None:
         super().__init__(PostgresDialect(), rules, clock)
         self._url = url
+        self._defaults = {} if from_standby else PRIMARY
         self._local = threading.local()
         self._idle: queue.LifoQueue[Connection | None] = queue.LifoQueue()
         self._cursors = itertools.count()
@@ -145,7 +155,7 @@ class PostgresReader(SelectingReader):
             self._idle.put(None if connection is None or connection.closed else connection)
 
     def _open(self) -> Connection:
-        connection = connect(self._url, {}, _SESSION)
+        connection = connect(self._url, self._defaults, _SESSION)
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         return connection

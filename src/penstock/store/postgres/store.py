@@ -20,7 +20,7 @@ from penstock.core.views import KeyView
 from penstock.engine.rules import Rules
 from penstock.store.delivery import Link, Submission
 from penstock.store.postgres.batch import PostgresBatches
-from penstock.store.postgres.connection import connect, open_session
+from penstock.store.postgres.connection import PRIMARY, connect, open_session
 from penstock.store.postgres.reader import PostgresReader
 from penstock.store.postgres.schema import migrate
 from penstock.store.postgres.session import Session
@@ -130,7 +130,7 @@ def _prepare(url: str, clock: Clock) -> None:
     """Check the server's settings and bring the schema up to date."""
     try:
         open_session(url).close()
-        connection = connect(url, {"target_session_attrs": "read-write"}, {})
+        connection = connect(url, PRIMARY, {})
         with connection:
             migrate(connection, clock.now_ms())
     except psycopg.OperationalError as error:
