@@ -79,12 +79,6 @@ def format_units_fixed(units: int, scale: int) -> str:
     )
 
 
-def precision_of(units: int, scale: int) -> int:
-    """How many decimals the amount really uses: (1_500_000, 6) -> 1."""
-    fraction = str(units % 10**scale).rjust(scale, "0").rstrip("0") if scale else ""
-    return len(fraction)
-
-
 def rescale(units: int, scale_from: int, scale_to: int) -> Units:
     """The same amount at another scale (a ledger's 6 decimals to a chain's 18).
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from penstock.core.amounts import format_units, precision_of
+from penstock.core.amounts import format_units
 from penstock.core.catalogue import Listing
 from penstock.core.refusals import RefusalCode, Refused
 
@@ -24,7 +24,7 @@ def check_amount(listing: Listing, scale: int, units: int, *, fee_inside: bool =
     """
     if units <= 0:
         raise Refused(RefusalCode.AMOUNT_NOT_POSITIVE)
-    if precision_of(units, scale) > listing.precision:
+    if listing.precision < scale and units % 10 ** (scale - listing.precision):
         raise Refused(RefusalCode.AMOUNT_PRECISION, precision=listing.precision)
     if listing.multiple is not None and units % listing.multiple:
         raise Refused(RefusalCode.AMOUNT_MULTIPLE, multiple=format_units(listing.multiple, scale))

@@ -39,18 +39,22 @@ def find_entry(
     order.
     """
     matching = [entry for entry in entries if covers(entry, asset, network)]
+    for entry in matching:
+        if entry.verified and entry.memo == memo and entry.usable_from_ms <= now_ms:
+            return entry
+    raise _why_not(matching, memo)
+
+
+def _why_not(matching: list[BookRow], memo: str) -> Refused:
+    """matching: the entries that reach there, none of which can be used now."""
     if not matching:
-        raise Refused(RefusalCode.ADDRESS_NOT_IN_BOOK)
+        return Refused(RefusalCode.ADDRESS_NOT_IN_BOOK)
     verified = [entry for entry in matching if entry.verified]
     if not verified:
-        raise Refused(RefusalCode.ADDRESS_NOT_VERIFIED)
-    same_memo = [entry for entry in verified if entry.memo == memo]
-    if not same_memo:
-        raise Refused(RefusalCode.MEMO_INVALID)
-    for entry in same_memo:
-        if entry.usable_from_ms <= now_ms:
-            return entry
-    raise Refused(RefusalCode.ADDRESS_COOLING_DOWN)
+        return Refused(RefusalCode.ADDRESS_NOT_VERIFIED)
+    if not any(entry.memo == memo for entry in verified):
+        return Refused(RefusalCode.MEMO_INVALID)
+    return Refused(RefusalCode.ADDRESS_COOLING_DOWN)
 
 
 def find_recipient(entries: Iterable[BookRow], kind: RecipientKind, now_ms: UnixMs) -> None:

@@ -56,25 +56,27 @@ ROUNDS_MAX = 4
 
 def is_complete_after_one_round(command: Command) -> bool:
     """Whether a single round of look-ups is enough for this command: so for every withdrawal taken in."""
-    return not isinstance(command, _MANY_ROUNDS)
+    return type(command) not in _MANY_ROUNDS
 
 
-_MANY_ROUNDS = (
-    Transfer,
-    Plan,
-    PlanFiller,
-    Unplan,
-    RecordSigned,
-    RecordSent,
-    RecordMined,
-    RecordReorged,
-    Settle,
-    Reject,
-    AnswerChallenge,
-    Expire,
-    Approve,
-    Decline,
-    Cancel,
+_MANY_ROUNDS: frozenset[type] = frozenset(
+    (
+        Transfer,
+        Plan,
+        PlanFiller,
+        Unplan,
+        RecordSigned,
+        RecordSent,
+        RecordMined,
+        RecordReorged,
+        Settle,
+        Reject,
+        AnswerChallenge,
+        Expire,
+        Approve,
+        Decline,
+        Cancel,
+    )
 )
 
 

@@ -7,8 +7,6 @@ does.
 
 from __future__ import annotations
 
-import msgspec
-
 from penstock.core.amounts import Units
 from penstock.core.ids import PostingId, WithdrawalId
 from penstock.core.refusals import RefusalCode, Refused
@@ -78,8 +76,12 @@ def changed(balance: BalanceRow, available: int = 0, held: int = 0) -> BalanceRo
     if balance.available + available < 0:
         raise Refused(RefusalCode.BALANCE_TOO_LOW, asset=balance.asset)
     assert balance.held + held >= 0, "a hold would resolve twice"
-    return msgspec.structs.replace(
-        balance, available=Units(balance.available + available), held=Units(balance.held + held)
+    return BalanceRow(
+        balance.account_id,
+        balance.asset,
+        balance.wallet,
+        Units(balance.available + available),
+        Units(balance.held + held),
     )
 
 

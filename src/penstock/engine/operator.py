@@ -144,12 +144,20 @@ def _audited(moment: Moment, command: Operation, subject: str, row: Row, *more: 
     facts = {
         name: value for name, value in msgspec.structs.asdict(command).items() if name not in _SECRET_FIELDS
     }
+    if isinstance(command, SetCallback):
+        facts["url"] = _without_query(command.url)
     detail = msgspec.json.encode(facts).decode()
     audit = AuditRow(moment.new_id(), command.actor, type(command).__name__, subject, detail, moment.now_ms)
     return Decision([row, *more, audit], row)
 
 
 _SECRET_FIELDS = frozenset({"actor", "secret", "passphrase"})
+
+
+def _without_query(url: str) -> str:
+    """What may be kept for ever and read by everybody: in the query there may be a token of the customer's server."""
+    place, _, query = url.partition("?")
+    return f"{place}?***" if query else place
 
 
 def _names(command: CreateAccount) -> list[tuple[RecipientKind, str]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.core.amounts import Units, precision_of
+from penstock.core.amounts import Units
 from penstock.core.commands import FeeRule, Withdraw
 from penstock.core.refusals import RefusalCode, Refused
 from penstock.core.states import State
@@ -129,7 +131,7 @@ def test_what_is_taken_is_within_its_limits_and_adds_up_and_what_is_not_is_outsi
     within = (
         paid > 0
         and minimum <= amount <= (10**9 if maximum is None else maximum)
-        and precision_of(amount, 6) <= precision
+        and Decimal(amount).scaleb(precision - 6) % 1 == 0
         and debited <= 1_200
     )
     if within:
