@@ -148,3 +148,30 @@ def test_what_a_venue_lacks_is_said_in_one_line(penstock: Run, monkeypatch: pyte
     in_environment("bitmart", monkeypatch)
     ran = penstock(*withdrawal("bitmart"), "--from-env", "--request-id", "mine", "--yes")
     assert (ran.code, ran.err) == (2, "penstock: bitmart offers no request id of the caller's own\n")
+
+
+def without_address(venue: str) -> tuple[str, ...]:
+    words = withdrawal(venue)
+    place = words.index("--address")
+    return words[:place] + words[place + 2 :]
+
+
+@pytest.mark.parametrize("venue", sorted(set(VENUES) - {"edgex"}))
+def test_an_address_must_be_given_where_the_account_has_none_of_its_own(
+    venue: str, penstock: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_environment(venue, monkeypatch)
+    ran = penstock(*without_address(venue), "--from-env", "--yes")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("penstock: it is not said where to\n  next: add --address")
+
+
+@pytest.mark.parametrize("empty", ["--address", "--to-account"])
+@pytest.mark.parametrize("venue", VENUES)
+def test_an_empty_destination_is_never_taken_for_the_accounts_own(
+    venue: str, empty: str, penstock: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_environment(venue, monkeypatch)
+    ran = penstock(*without_address(venue), empty, "", "--from-env", "--yes")
+    assert (ran.code, ran.out) == (2, "")
+    assert "is empty" in ran.err

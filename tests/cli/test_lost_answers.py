@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 
 from penstock.core.time import ManualClock, SystemClock
@@ -20,7 +18,7 @@ from tests.venues.alphapo import world as alphapo
 Run = Callable[..., Ran]
 
 
-def withdraw(
+def in_doubt(
     penstock: Run,
     fake: Any,
     folder: Path,
@@ -33,10 +31,13 @@ def withdraw(
         monkeypatch.setenv(f"PENSTOCK_{venue.upper()}_{name.upper()}", value)
     with serving(fake, folder) as site:
         monkeypatch.setenv(f"PENSTOCK_{venue.upper()}_BASE_URL", site.base_url)
-        ran = penstock("withdraw", "--venue", venue, "--from-env", "--yes", *argv)
+        ran = penstock(*argv, "--venue", venue, "--from-env")
     assert (ran.code, ran.out) == (3, "")
     assert "outcome unknown" in ran.err
     return ran
+
+
+WITHDRAW = ("withdraw", "--yes")
 
 
 def at_sunx(penstock: Run, fake: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Ran:
@@ -46,20 +47,20 @@ def at_sunx(penstock: Run, fake: Any, folder: Path, monkeypatch: pytest.MonkeyPa
         "wallet_private_key": fake_sunx.WALLET_KEY,
     }
     asked = ("--currency", "usdt", "--network", "tron", "--amount", "8.799999", "--address", fake_sunx.WALLET)
-    return withdraw(penstock, fake, folder, monkeypatch, "sunx", credentials, *asked)
+    return in_doubt(penstock, fake, folder, monkeypatch, "sunx", credentials, *WITHDRAW, *asked)
 
 
 def at_zoomex(penstock: Run, fake: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Ran:
     credentials = {"api_key": fake_zoomex.KEY, "api_secret": fake_zoomex.SECRET}
     to = ("--address", fake_zoomex.TRON_ADDRESS, "--request-id", "mine7")
     asked = ("--currency", "USDT", "--network", "TRX", "--amount", "25.5", *to)
-    return withdraw(penstock, fake, folder, monkeypatch, "zoomex", credentials, *asked)
+    return in_doubt(penstock, fake, folder, monkeypatch, "zoomex", credentials, *WITHDRAW, *asked)
 
 
 def at_edgex(penstock: Run, fake: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Ran:
     credentials = {"account_id": fake_edgex.ACCOUNT_ID, "stark_private_key": fake_edgex.PRIVATE_KEY}
     asked = ("--currency", "USDT", "--amount", "10", "--address", fake_edgex.ADDRESS, "--request-id", "mine7")
-    return withdraw(penstock, fake, folder, monkeypatch, "edgex", credentials, *asked)
+    return in_doubt(penstock, fake, folder, monkeypatch, "edgex", credentials, *WITHDRAW, *asked)
 
 
 def test_sunx_is_asked_for_its_records(
@@ -79,7 +80,7 @@ def test_sunx_is_asked_for_its_records(
 def test_zoomex_is_asked_for_its_records_and_the_id_is_told(
     penstock: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fake = fake_zoomex.FakeZoomex(ManualClock(SystemClock().now_ms()))
+    fake = fake_zoomex.FakeZoomex(clock=ManualClock(SystemClock().now_ms()))
     create = "/private/v1/asset/withdraw/create"
     fake.then_raise(create, ConnectionResetError(), after_taking_it=True)
     ran = at_zoomex(penstock, fake, tmp_path, monkeypatch)
@@ -111,18 +112,6 @@ def test_edgex_is_asked_by_id_and_has_it(
     assert "next: edgex knows the request id: the withdrawal was made, it is 81." in ran.err
 
 
-@dataclass
-class OnAPort:
-    """The fake AlphaPo, which takes requests as a client's transport has them, as `serving` asks it."""
-
-    fake: FakeAlphapo
-
-    def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Any:
-        request = httpx2.Request(method, f"http://127.0.0.1{target}", headers=headers, content=body)
-        response = self.fake.answer(request)
-        return response.status_code, dict(response.headers), response.content
-
-
 @pytest.mark.parametrize(
     "arrived, told",
     [
@@ -141,7 +130,21 @@ def test_alphapo_is_asked_by_id(
     credentials = {"processing_key": alphapo.KEY, "secret_key": alphapo.SECRET}
     to = ("--debit-currency", "EUR", "--debited", "--address", alphapo.BTC_ADDRESS, "--request-id", "mine7")
     asked = ("--currency", "BTC", "--amount", "100", *to)
-    ran = withdraw(penstock, OnAPort(fake), tmp_path, monkeypatch, "alphapo", credentials, *asked)
+    ran = in_doubt(penstock, fake, tmp_path, monkeypatch, "alphapo", credentials, *WITHDRAW, *asked)
     assert "can be asked by this id" in ran.err
     assert re.search(told, ran.err)
     assert fake.count("/withdrawal/crypto") == 1
+
+
+def test_an_exchange_is_asked_for_again_under_its_own_id_only(
+    penstock: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = FakeAlphapo()
+    fake.then_lose(ConnectionResetError(), arrived=True)
+    credentials = {"processing_key": alphapo.KEY, "secret_key": alphapo.SECRET}
+    asked = ("sender_currency=EUR", "receiver_currency=BTC", "sender_amount=100", "foreign_id=mine7")
+    ran = in_doubt(
+        penstock, fake, tmp_path, monkeypatch, "alphapo", credentials, "call", "exchange_now", *asked
+    )
+    assert "next: asking again is safe only with the same id, mine7, and nothing else changed" in ran.err
+    assert fake.count("/exchange/now") == 1

@@ -13,7 +13,7 @@ import pytest
 PENSTOCK = [sys.executable, "-m", "penstock.cli.main"]
 COMMANDS = (
     *("withdraw", "withdrawals", "balance", "addresses", "call"),
-    *("sandbox", "serve", "verify", "migrate", "bench", "demo"),
+    *("sandbox", "serve", "worker", "verify", "migrate", "bench", "demo"),
 )
 
 
@@ -77,6 +77,18 @@ def test_every_command_has_help(command: str) -> None:
         ("withdraw", "--currency", "BTC", "--amount", "1", "--address", "a"),
         ("withdraw", "--currency", "BTC", "--amount", "1", "--address", "a", "--from-env", "--debited"),
         ("withdraw", "--currency", "BTC", "--amount", "1", "--to-account", "a", "--from-env", "--memo", "5"),
+        (
+            "withdraw",
+            "--currency",
+            "BTC",
+            "--amount",
+            "1",
+            "--address",
+            "a",
+            "--from-env",
+            "--area-code",
+            "61",
+        ),
         ("balance", "--venue", "elsewhere", "--from-env"),
         ("call", "name", "no field", "--from-env"),
         ("call", "name", "field:={", "--from-env"),

@@ -12,6 +12,8 @@ import pytest
 from penstock.client import VENUES, entry_of
 from tests.acceptance.sandbox_process import PENSTOCK, Sandbox, running_sandbox
 
+pytestmark = pytest.mark.xdist_group("commands")
+
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
@@ -73,6 +75,13 @@ def test_a_dry_run_shows_the_request_and_makes_nothing(sandbox: Sandbox, venue: 
     assert told["signed_text"]
     assert "***" in told["url"] + json.dumps(told["headers"]) + told["body"]
     assert sandbox.rows("SELECT COUNT(*) FROM withdrawals") == before
+
+
+def test_at_edgex_no_address_means_the_accounts_own(sandbox: Sandbox) -> None:
+    asked_for = asked(sandbox, "edgex")
+    words = ("--currency", asked_for["currency"], "--amount", asked_for["amount"], "--dry-run", "--json")
+    told = json.loads(run(sandbox, "edgex", "withdraw", *words).stdout)
+    assert json.loads(told["body"])["ethAddress"] == asked_for["address"]
 
 
 @pytest.mark.parametrize("venue", VENUES)

@@ -216,7 +216,7 @@ def test_a_watch_passes_over_failures() -> None:
             raise seen
         return seen
 
-    assert watch("7", look, lambda: None) == 0
+    assert watch("7", look, venue="bitmart", pause=lambda: None) == 0
 
 
 @pytest.mark.parametrize("error", [NoAnswer("bitmart", "slow"), KeyboardInterrupt()])
@@ -225,7 +225,7 @@ def test_a_watch_that_ends_early_says_that_the_withdrawal_goes_on(error: BaseExc
         raise error
 
     with pytest.raises(Failure, match="goes on") as caught:
-        watch("7", look, lambda: None)
+        watch("7", look, venue="bitmart", pause=lambda: None)
     assert caught.value.code == 3
     assert caught.value.then == "penstock withdrawals show 7 --venue bitmart --watch"
 

@@ -9,19 +9,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx2
-
 from penstock.core.amounts import Units
 from penstock.core.commands import Exchange, Withdraw
 from penstock.core.queries import Balances, DepositAddress, FindWithdrawals
 from penstock.core.rates import Given
 from penstock.core.refusals import RefusalCode, Refused
+from penstock.core.time import ManualClock
 from penstock.core.views import BalanceView, DepositAddressView, WithdrawalView
-from penstock.venues.venue import Ask, Reply, Request
+from penstock.venues.venue import Ask, Reply
+from tests.client.caller import Caller
+from tests.client.scripted import Answer, Seen, answer_of
 from tests.venues.alphapo.world import (
     BTC_ADDRESS,
     KEY,
     NOW_MS,
+    SECRET,
     VENUE,
     a_withdrawal,
     accepted,
@@ -37,18 +39,18 @@ class FakeAlphapo:
     """made: every withdrawal that was taken, by its foreign_id. seen: every request, in order."""
 
     made: dict[str, WithdrawalView] = field(default_factory=dict)
-    seen: list[httpx2.Request] = field(default_factory=list)
-    _next: deque[Callable[[Callable[[], httpx2.Response]], httpx2.Response]] = field(default_factory=deque)
+    seen: list[Seen] = field(default_factory=list)
+    _next: deque[Callable[[Callable[[], Answer]], Answer]] = field(default_factory=deque)
 
     def then(self, status: int, body: bytes, **headers: str) -> None:
         """Answer this, and do nothing."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        self._next.append(lambda _serve: httpx2.Response(status, content=body, headers=named))
+        self._next.append(lambda _serve: (status, named, body))
 
-    def then_lose(self, error: Exception, *, arrived: bool) -> None:
+    def then_lose(self, error: BaseException, *, arrived: bool) -> None:
         """Raise this. arrived: the request was carried out all the same."""
 
-        def lose(serve: Callable[[], httpx2.Response]) -> httpx2.Response:
+        def lose(serve: Callable[[], Answer]) -> Answer:
             if arrived:
                 serve()
             raise error
@@ -58,35 +60,32 @@ class FakeAlphapo:
     def then_twice(self) -> None:
         """A proxy sends the request twice and hands back the second answer."""
 
-        def twice(serve: Callable[[], httpx2.Response]) -> httpx2.Response:
+        def twice(serve: Callable[[], Answer]) -> Answer:
             serve()
             return serve()
 
         self._next.append(twice)
 
-    def answer(self, request: httpx2.Request) -> httpx2.Response:
-        self.seen.append(request)
+    def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
+        seen = Seen.of(method, target, headers, body)
+        self.seen.append(seen)
         if self._next:
-            return self._next.popleft()(lambda: self._serve(request))
-        return self._serve(request)
+            return self._next.popleft()(lambda: self._serve(seen))
+        return self._serve(seen)
 
     def count(self, path: str) -> int:
-        return sum(request.url.path == "/api/v2" + path for request in self.seen)
+        return sum(seen.path == "/api/v2" + path for seen in self.seen)
 
-    def _serve(self, request: httpx2.Request) -> httpx2.Response:
-        headers = [(name.lower(), value) for name, value in request.headers.raw]
-        target = request.url
-        asked = Request(
-            request.method, target.path, target.query, headers, request.content, "127.0.0.1", NOW_MS
-        )
-        route = route_of(request.method, target.path.removeprefix("/api/v2"))
+    def _serve(self, seen: Seen) -> Answer:
+        asked = seen.request(NOW_MS)
+        route = route_of(seen.method, seen.path.removeprefix("/api/v2"))
         who = VENUE.authenticate(asked, route, {KEY: make_key()}.get)
         try:
             read = who if isinstance(who, Reply) else VENUE.read(asked, route, who)
             reply: Any = read.write(self._decide(read.question)) if isinstance(read, Ask) else read
         except Refused as refused:
             reply = VENUE.refuse(refused, route)
-        return httpx2.Response(reply.status, content=reply.body, headers=list(reply.headers))
+        return answer_of(reply)
 
     def _decide(self, question: object) -> object:
         match question:
@@ -127,3 +126,8 @@ class FakeAlphapo:
             extra=command.extra,
         )
         return accepted(number=number, amount=Units(debit + fee), fee=fee, net=net)
+
+
+def make_caller(kind: str) -> Caller:
+    settings = {"processing_key": KEY, "secret_key": SECRET}
+    return Caller(kind, "alphapo", FakeAlphapo(), settings, ManualClock(NOW_MS))

@@ -5,11 +5,11 @@ answer.
 from __future__ import annotations
 
 import json
-from collections import defaultdict, deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+
+from penstock.core.time import ManualClock
+from tests.client.caller import Caller
+from tests.client.scripted import Answer, Scripted, Seen
 
 APPLY = "/account/v1/withdraw/apply"
 HISTORY = "/account/v2/deposit-withdraw/history"
@@ -100,43 +100,13 @@ STANDING: dict[str, object] = {
 }
 
 
-@dataclass
-class Seen:
-    """A request as it reached the fake."""
+class FakeBitmart(Scripted):
+    """Says yes to everything."""
 
-    method: str
-    path: str
-    query: dict[str, str]
-    headers: dict[str, str]
-    body: bytes
+    def usual(self, seen: Seen) -> Answer:
+        return 200, {"X-Fake": "a fake BitMart, for tests"}, envelope(STANDING[seen.path])
 
 
-Answer = tuple[int, dict[str, str], bytes]
-
-
-@dataclass
-class FakeBitmart:
-    """`then` queues what a path answers next: a status with body, or something to raise. Otherwise: yes."""
-
-    seen: list[Seen] = field(default_factory=list)
-    _next: dict[str, deque[Callable[[], Answer]]] = field(default_factory=lambda: defaultdict(deque))
-
-    def then(self, path: str, status: int, body: bytes, **headers: str) -> None:
-        answer = (status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
-        self._next[path].append(lambda: answer)
-
-    def then_raise(self, path: str, error: Exception) -> None:
-        def fail() -> Answer:
-            raise error
-
-        self._next[path].append(fail)
-
-    def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
-        parts = urlsplit(target)
-        self.seen.append(Seen(method, parts.path, dict(parse_qsl(parts.query)), headers, body))
-        if self._next[parts.path]:
-            return self._next[parts.path].popleft()()
-        return 200, {"X-Fake": "a fake BitMart, for tests"}, envelope(STANDING[parts.path])
-
-    def count(self, path: str) -> int:
-        return sum(seen.path == path for seen in self.seen)
+def make_caller(kind: str) -> Caller:
+    settings = {"api_key": KEY, "api_secret": SECRET, "memo": MEMO}
+    return Caller(kind, "bitmart", FakeBitmart(), settings, ManualClock(NOW_MS))

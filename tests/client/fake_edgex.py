@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import fast_stark_crypto
 from eth_utils.crypto import keccak
 
+from tests.client.scripted import Answer, Scripted, Seen
 from tests.venues.edgex.world import N, flat, nonce_of, withdrawal_hash
 
 NOW_MS = 1_735_542_383_256
@@ -121,54 +120,15 @@ def signed_by_account(number: int, r: int, s: int) -> bool:
 
 
 @dataclass
-class Seen:
-    method: str
-    path: str
-    query: dict[str, str]
-    headers: dict[str, str]
-    body: bytes
+class FakeEdgex(Scripted):
+    """listed: its withdrawals, newest first. A request whose signature is wrong fails the test."""
 
-    @property
-    def members(self) -> dict[str, Any]:
-        return json.loads(self.body)
-
-
-Answer = tuple[int, dict[str, str], bytes]
-
-
-@dataclass
-class FakeEdgex:
-    """seen: every request, whose signature was right. Answers are what was told with `then`, else the usual ones."""
-
-    seen: list[Seen] = field(default_factory=list)
     listed: list[dict[str, Any]] = field(default_factory=list)
-    _told: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
 
-    def then(self, path: str, status: int, body: bytes, **headers: str) -> None:
-        """The next answer on a path; the one after it is the usual one again."""
-        self._told[path].append((status, headers, body))
-
-    def then_raise(self, path: str, error: BaseException) -> None:
-        self._told[path].append(error)
-
-    def count(self, path: str) -> int:
-        return sum(seen.path == path for seen in self.seen)
-
-    def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
-        parts = urlsplit(target)
-        query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        seen = Seen(method, parts.path, query, {name.lower(): text for name, text in headers.items()}, body)
-        self._check_signature(seen)
-        self.seen.append(seen)
-        told = self._told.get(seen.path)
-        if told:
-            answer = told.pop(0)
-            if isinstance(answer, BaseException):
-                raise answer
-            return answer
+    def usual(self, seen: Seen) -> Answer:
         return 200, {"Content-Type": "application/json"}, envelope(self._usual(seen))
 
-    def _check_signature(self, seen: Seen) -> None:
+    def check(self, seen: Seen) -> None:
         if "/public/" in seen.path:
             assert "x-edgex-api-signature" not in seen.headers
             return

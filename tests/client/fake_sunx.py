@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict, deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+
+from penstock.core.time import ManualClock
+from tests.client.caller import Caller
+from tests.client.scripted import Answer, Scripted, Seen
 
 APPLY = "/sapi/v1/sunperp/dw/withdraw/apply"
 CONFIRM = "/sapi/v1/sunperp/dw/withdraw/confirm"
@@ -16,6 +17,7 @@ BALANCE = "/sapi/v1/account/balance"
 
 NOW_MS = 1_795_240_800_000
 KEY, SECRET = "sunx-test-access-key-01", "canary-secret-58b1"
+API_KEY = {"access_key": KEY, "secret_key": SECRET}
 WALLET_KEY = "760d9efc563cf12ab3a6bf847dc8688ce546ee3d03e90d3562345239290cbbaf"
 WALLET = "TJkMU8oTHPTxQnM3Vd5UFP4FnLnRvruZjf"
 NONCE = "85A6B8F36D591055"
@@ -56,47 +58,13 @@ def balance(ts: int | None = NOW_MS) -> bytes:
 
 
 @dataclass
-class Seen:
-    """A request as it reached the fake."""
-
-    method: str
-    path: str
-    query: dict[str, str]
-    headers: dict[str, str]
-    body: bytes
-
-
-Answer = tuple[int, dict[str, str], bytes]
-
-
-@dataclass
-class FakeSunx:
-    """`then` queues what a path answers next: a status with body, or something to raise. Otherwise: yes.
-
-    quoted: fields of the content that the next quotes state otherwise than asked. records: what the records hold.
-    """
+class FakeSunx(Scripted):
+    """quoted: fields of the content that the next quotes state otherwise than asked. records: what the records hold."""
 
     quoted: dict[str, str] = field(default_factory=dict)
     records: list[dict[str, Any]] = field(default_factory=lambda: [record()])
-    seen: list[Seen] = field(default_factory=list)
-    _next: dict[str, deque[Callable[[], Answer]]] = field(default_factory=lambda: defaultdict(deque))
 
-    def then(self, path: str, status: int, body: bytes, **headers: str) -> None:
-        answer = (status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
-        self._next[path].append(lambda: answer)
-
-    def then_raise(self, path: str, error: Exception) -> None:
-        def fail() -> Answer:
-            raise error
-
-        self._next[path].append(fail)
-
-    def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
-        parts = urlsplit(target)
-        seen = Seen(method, parts.path, dict(parse_qsl(parts.query)), headers, body)
-        self.seen.append(seen)
-        if self._next[parts.path]:
-            return self._next[parts.path].popleft()()
+    def usual(self, seen: Seen) -> Answer:
         return 200, {"X-Fake": "a fake SunX, for tests"}, self._standing(seen)
 
     def _standing(self, seen: Seen) -> bytes:
@@ -122,5 +90,7 @@ class FakeSunx:
             rows = [row for row in rows if (row["id"] >= start if upwards else row["id"] <= start)]
         return rows[: int(query.get("size", "100"))]
 
-    def count(self, path: str) -> int:
-        return sum(seen.path == path for seen in self.seen)
+
+def make_caller(kind: str) -> Caller:
+    settings = API_KEY | {"wallet_private_key": WALLET_KEY}
+    return Caller(kind, "sunx", FakeSunx(), settings, ManualClock(NOW_MS))

@@ -35,6 +35,7 @@ class FakeVenue:
     prepared: list[Payment] = field(default_factory=list)
     names_asked: list[tuple[str, str | None]] = field(default_factory=list)
     name: str = NAME
+    default_address: str = ""
 
     @property
     def extra_calls(self) -> Mapping[str, Callable[..., Steps[object]]]:

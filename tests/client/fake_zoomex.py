@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict, deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 from penstock.core.amounts import Units
 from penstock.core.commands import Transfer, Withdraw
@@ -18,6 +14,7 @@ from penstock.core.states import State
 from penstock.core.time import ManualClock, UnixMs
 from penstock.core.views import Accepted, BalanceView, DepositAddressView, DepositView, WithdrawalView
 from penstock.venues.venue import Ask, Reply, Request
+from tests.client.scripted import Answer, Scripted, Seen, answer_of
 from tests.venues.zoomex.world import (
     ACCOUNT,
     CATALOGUE,
@@ -50,66 +47,24 @@ DEPOSIT = DepositView(
     created_ms=UnixMs(1_795_219_200_000),
 )
 
-Answer = tuple[int, dict[str, str], bytes]
-
-
-@dataclass
-class Seen:
-    """A request as it reached the fake."""
-
-    method: str
-    path: str
-    query: dict[str, str]
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def members(self) -> dict[str, Any]:
-        """What the body says, without the credentials."""
-        said: dict[str, Any] = json.loads(self.body)
-        return {name: said[name] for name in said if name not in CREDENTIALS}
-
-
 CREDENTIALS = {"api_key", "timestamp", "recv_window", "sign"}
 
 
-@dataclass
-class FakeZoomex:
-    """`then` queues what a path answers next: a status with body, or something to raise. Otherwise: the dialect."""
+def asked(seen: Seen) -> dict[str, Any]:
+    """What the body says, without the credentials."""
+    return {name: said for name, said in seen.members.items() if name not in CREDENTIALS}
+
+
+@dataclass(kw_only=True)
+class FakeZoomex(Scripted):
+    """Answers as the dialect does."""
 
     clock: ManualClock
-    seen: list[Seen] = field(default_factory=list)
     records: list[WithdrawalView] = field(default_factory=list)
     _business: dict[str, tuple[str, int]] = field(default_factory=dict)
-    _next: dict[str, deque[Callable[[], Answer]]] = field(default_factory=lambda: defaultdict(deque))
 
-    def then(self, path: str, status: int, body: bytes, **headers: str) -> None:
-        answer = (status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
-        self._next[path].append(lambda: answer)
-
-    def then_raise(self, path: str, error: BaseException, *, after_taking_it: bool = False) -> None:
-        """after_taking_it: the request is carried out first, and only its answer is lost."""
-
-        def fail() -> Answer:
-            if after_taking_it:
-                self._dialect(self._last)
-            raise error
-
-        self._next[path].append(fail)
-
-    def count(self, path: str) -> int:
-        return sum(seen.path == path for seen in self.seen)
-
-    def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
-        parts = urlsplit(target)
-        self.seen.append(Seen(method, parts.path, dict(parse_qsl(parts.query)), headers, body))
-        pairs = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-        now_ms = self.clock.now_ms()
-        self._last = Request(method, parts.path, parts.query.encode(), pairs, body, "127.0.0.1", now_ms)
-        if self._next[parts.path]:
-            return self._next[parts.path].popleft()()
-        reply = self._dialect(self._last)
-        return reply.status, {name.decode(): value.decode() for name, value in reply.headers}, reply.body
+    def usual(self, seen: Seen) -> Answer:
+        return answer_of(self._dialect(seen.request(self.clock.now_ms())))
 
     def _dialect(self, request: Request) -> Reply:
         route = route_of(request.path)

@@ -12,19 +12,19 @@ import pytest
 
 from penstock.client import (
     NotOffered,
-    NotSent,
     OutcomeUnknown,
     Payment,
     Status,
     VenueRefused,
     connect,
 )
-from penstock.client.edgex import ENTRY, NONCE_PAGES_MAX, EdgexVenue
+from penstock.client.edgex import NONCE_PAGES_MAX, EdgexVenue
 from penstock.client.errors import BadReply
 from penstock.core.secret import Secret
 from penstock.core.time import ManualClock
 from penstock.venues.edgex import client_wire as wire
-from tests.client.edgex_caller import Caller, drive
+from tests.client.caller import Caller
+from tests.client.edgex_caller import drive, make_caller
 from tests.client.fake_edgex import (
     ACCOUNT_ID,
     ACTIVE,
@@ -42,18 +42,19 @@ from tests.client.fake_edgex import (
 )
 
 WITHDRAWAL = ("USDT", "10.50", ADDRESS)
+OWN_ADDRESS = "0x52908400098527886E0F7030069857D2E4169EE7"
 HOUR_MS = 3_600_000
 
 
 @pytest.fixture(params=["sync", "async"])
 def caller(request: pytest.FixtureRequest) -> Caller:
-    return Caller(request.param)
+    return make_caller(request.param)
 
 
 @pytest.fixture
 def one() -> Caller:
     """A client that stays."""
-    return Caller("sync")
+    return make_caller("sync")
 
 
 def created(fake: FakeEdgex) -> dict[str, Any]:
@@ -109,24 +110,31 @@ def test_a_lower_case_address_goes_out_as_it_was_given(one: Caller) -> None:
 def test_the_risk_signature_is_the_callers_or_any(one: Caller) -> None:
     one.call("withdraw", *WITHDRAWAL)
     assert int(created(one.fake)["riskSignature"], 16) > 0
-    other = Caller("sync", options={"risk_signature": "ab" * 64})
+    other = make_caller("sync")
+    other.settings["risk_signature"] = "ab" * 64
     other.call("withdraw", *WITHDRAWAL)
     assert created(other.fake)["riskSignature"] == "ab" * 64
 
 
-def test_a_payment_without_address_goes_to_the_accounts_own() -> None:
-    venue = ENTRY.make(
-        {
-            "account_id": ACCOUNT_ID,
-            "stark_private_key": Secret.of(PRIVATE_KEY),
-            "eth_address": ADDRESS,
-        },
-        ENTRY.base_url,
-        ManualClock(NOW_MS),
-    )
-    fake = FakeEdgex()
-    prepared = drive(venue.prepare(Payment("USDT", "10")), fake)
-    assert prepared.payment.address == ADDRESS
+def test_a_payment_without_address_goes_to_the_accounts_own(caller: Caller) -> None:
+    caller.settings["eth_address"] = OWN_ADDRESS
+    sent = caller.call("withdraw", "USDT", "10")
+    assert sent.payment.address == OWN_ADDRESS
+    assert created(caller.fake)["ethAddress"] == OWN_ADDRESS
+
+
+def test_an_address_that_is_named_goes_before_the_accounts_own(one: Caller) -> None:
+    one.settings["eth_address"] = OWN_ADDRESS
+    one.call("withdraw", *WITHDRAWAL)
+    assert created(one.fake)["ethAddress"] == ADDRESS
+
+
+@pytest.mark.parametrize("own", [{}, {"eth_address": OWN_ADDRESS}])
+def test_an_empty_address_is_never_taken_for_the_accounts_own(one: Caller, own: dict[str, str]) -> None:
+    one.settings |= own
+    with pytest.raises(ValueError, match="address is empty"):
+        one.call("withdraw", "USDT", "10", "")
+    assert not one.fake.seen
 
 
 def test_prepare_sends_only_reads_and_shows_what_is_signed(caller: Caller) -> None:
@@ -267,26 +275,6 @@ def unknown_of(caller: Caller) -> OutcomeUnknown:
     return caught.value
 
 
-@pytest.mark.parametrize("error", [httpx2.ConnectError("refused"), httpx2.ConnectTimeout("slow")])
-def test_when_no_connection_was_made_nothing_was_sent(caller: Caller, error: Exception) -> None:
-    caller.fake.then_raise(CREATE, error)
-    with pytest.raises(NotSent):
-        caller.call("withdraw", *WITHDRAWAL)
-    assert caller.fake.count(CREATE) == 1
-
-
-@pytest.mark.parametrize(
-    "error",
-    [httpx2.ReadTimeout("slow"), httpx2.ReadError("reset"), httpx2.WriteError("pipe"), OSError("down")],
-)
-def test_a_lost_answer_is_in_doubt_and_not_repeated(caller: Caller, error: Exception) -> None:
-    caller.fake.then_raise(CREATE, error)
-    with pytest.raises(OutcomeUnknown, match="mine-1") as caught:
-        caller.call("withdraw", *WITHDRAWAL, request_id="mine-1")
-    assert caller.fake.count(CREATE) == 1
-    assert caught.value.payment.request_id == "mine-1"
-
-
 @pytest.mark.parametrize(
     "status, body",
     [
@@ -400,16 +388,6 @@ def test_a_refused_repeat_leaves_the_first_request_in_doubt(caller: Caller) -> N
     caller.fake.then(CREATE, 200, envelope(None, "INSUFFICIENT_BALANCE", "too low"))
     with pytest.raises(OutcomeUnknown, match="INSUFFICIENT_BALANCE"):
         caller.call("repeat_identical", unknown, against_penstock=True)
-
-
-def test_an_interrupt_tells_what_it_leaves_in_doubt(caller: Caller) -> None:
-    class StoppedByHand(BaseException):
-        pass
-
-    caller.fake.then_raise(CREATE, StoppedByHand())
-    with pytest.raises(StoppedByHand) as caught:
-        caller.call("withdraw", *WITHDRAWAL, request_id="mine-1")
-    assert "mine-1" in caught.value.__notes__[0]
 
 
 # --- secrets and settings ------------------------------------------------------------------------------------

@@ -12,7 +12,8 @@ import pytest
 
 from penstock.client import NoAnswer, Status, VenueRefused
 from penstock.client.errors import BadReply
-from tests.client.edgex_caller import Caller
+from tests.client.caller import Caller
+from tests.client.edgex_caller import make_caller
 from tests.client.fake_edgex import (
     ACCOUNT,
     ACCOUNT_ID,
@@ -39,13 +40,13 @@ WITHDRAWAL = ("USDT", "10.50", ADDRESS)
 
 @pytest.fixture(params=["sync", "async"])
 def caller(request: pytest.FixtureRequest) -> Caller:
-    return Caller(request.param)
+    return make_caller(request.param)
 
 
 @pytest.fixture
 def one() -> Caller:
     """A client that stays."""
-    return Caller("sync")
+    return make_caller("sync")
 
 
 def test_a_withdrawal_is_read_by_its_id(caller: Caller) -> None:

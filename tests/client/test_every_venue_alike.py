@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from penstock.client import AsyncClient, Client, NotOffered, OutcomeUnknown, RecipientKind
+from penstock.client import AsyncClient, Client, NotOffered, OutcomeUnknown, Payment, RecipientKind
 from penstock.core.time import ManualClock
 from tests.client.fake_venue import MADE_ID, NAME, FakeVenue
 
@@ -119,6 +119,34 @@ def test_debited_without_a_debit_currency_is_refused_before_anything(kind: str) 
     venue = FakeVenue()
     with pytest.raises(ValueError, match="debit_currency"):
         calls(kind, venue)("withdraw", "BTC", "1", "a", debited=True)
+    assert not venue.names_asked
+
+
+@pytest.mark.parametrize("method", ["withdraw", "prepare"])
+def test_a_payment_without_address_goes_to_the_venues_default(kind: str, method: str) -> None:
+    venue = FakeVenue(default_address="own")
+    assert calls(kind, venue)(method, "BTC", "1").payment.address == "own"
+    with pytest.raises(ValueError, match="no address is named"):
+        calls(kind, FakeVenue())(method, "BTC", "1")
+
+
+def test_a_payment_that_is_made_by_hand_must_name_where_it_goes(kind: str) -> None:
+    venue = FakeVenue(default_address="own")
+    with pytest.raises(ValueError, match="to an address or to a recipient"):
+        calls(kind, venue)("withdraw_payment", Payment("BTC", "1"))
+    assert not venue.names_asked
+
+
+def test_a_transfer_goes_to_its_recipient_whatever_the_default(kind: str) -> None:
+    payment = calls(kind, FakeVenue(default_address="own"))("withdraw_to_account", "BTC", "1", "17").payment
+    assert (payment.recipient, payment.address) == ("17", "")
+
+
+@pytest.mark.parametrize("method", ["withdraw", "withdraw_to_account", "prepare", "prepare_to_account"])
+def test_a_misspelt_detail_is_refused_before_anything(kind: str, method: str) -> None:
+    venue = FakeVenue()
+    with pytest.raises(TypeError, match="netwrok"):
+        calls(kind, venue)(method, "BTC", "1", "a", netwrok="bitcoin")
     assert not venue.names_asked
 
 

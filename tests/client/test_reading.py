@@ -22,7 +22,7 @@ from penstock.client import (
     Status,
     VenueRefused,
 )
-from tests.client.conftest import Caller
+from tests.client.caller import Caller
 from tests.client.fake_bitmart import ADDRESS, DETAIL, HISTORY, NOW_MS, envelope, record
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import pickle
 import traceback
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
@@ -19,17 +17,16 @@ from eth_account.messages import SignableMessage
 from penstock.client import (
     BadReply,
     NotOffered,
-    NotSent,
     OutcomeUnknown,
     Status,
     VenueRefused,
     connect,
-    connect_async,
 )
 from penstock.client.asking import RATE_LIMIT_PAUSE_MS_MAX, READ_TRIES_MAX
 from penstock.client.sunx import ENTRY, RECORDS_MAX
-from penstock.core.time import ManualClock
+from tests.client.caller import Caller
 from tests.client.fake_sunx import (
+    API_KEY,
     APPLY,
     BALANCE,
     CONFIRM,
@@ -41,8 +38,8 @@ from tests.client.fake_sunx import (
     SECRET,
     WALLET,
     WALLET_KEY,
-    FakeSunx,
     balance,
+    make_caller,
     ok,
     record,
     refusal,
@@ -59,52 +56,9 @@ def sign(content: str, key: str = WALLET_KEY) -> str:
     return "0x" + str(EthAccount.sign_message(message, key).signature.hex())
 
 
-@dataclass
-class Caller:
-    """Calls a method by name on a new client; pauses are noted, not waited for."""
-
-    kind: str
-    fake: FakeSunx = field(default_factory=FakeSunx)
-    clock: ManualClock = field(default_factory=lambda: ManualClock(NOW_MS))
-    base_url: str = "http://127.0.0.1:9"
-    wallet: dict[str, Any] = field(default_factory=lambda: {"wallet_private_key": WALLET_KEY})
-    pauses_ms: list[int] = field(default_factory=list)
-
-    def call(self, method: str, *arguments: Any, **named: Any) -> Any:
-        transport = httpx2.MockTransport(self._answer)
-        if self.kind == "sync":
-            with connect(
-                "sunx", **self._settings(), transport=transport, pause=self.pauses_ms.append
-            ) as client:
-                return getattr(client, method)(*arguments, **named)
-        return asyncio.run(self._await(transport, method, arguments, named))
-
-    async def _await(self, transport: Any, method: str, arguments: Any, named: Any) -> Any:
-        async def pause(ms: int) -> None:
-            self.pauses_ms.append(ms)
-
-        async with connect_async("sunx", **self._settings(), transport=transport, pause=pause) as client:
-            return await getattr(client, method)(*arguments, **named)
-
-    def _settings(self) -> dict[str, Any]:
-        return {
-            "access_key": KEY,
-            "secret_key": SECRET,
-            "base_url": self.base_url,
-            "clock": self.clock,
-        } | self.wallet
-
-    def _answer(self, request: httpx2.Request) -> httpx2.Response:
-        target = request.url.raw_path.decode()
-        status, headers, body = self.fake.answer(
-            request.method, target, dict(request.headers), request.content
-        )
-        return httpx2.Response(status, headers=headers, content=body)
-
-
 @pytest.fixture(params=["sync", "async"])
 def caller(request: pytest.FixtureRequest) -> Caller:
-    return Caller(request.param)
+    return make_caller(request.param)
 
 
 def unknown_of(caller: Caller) -> OutcomeUnknown:
@@ -148,7 +102,7 @@ def test_a_function_may_hold_the_wallet_in_place_of_the_key(caller: Caller) -> N
         asked.append(content)
         return sign(content).removeprefix("0x").upper()
 
-    caller.wallet = {"sign_content": sign_content}
+    caller.settings = API_KEY | {"sign_content": sign_content}
     caller.call("withdraw", *WITHDRAWAL)
     assert asked == [CONTENT]
     assert json.loads(caller.fake.seen[1].body)["signature"] == sign(CONTENT)[2:].upper()
@@ -214,7 +168,7 @@ def test_a_quote_for_anything_else_is_never_signed(caller: Caller, quoted: dict[
     def never(content: str) -> str:
         raise AssertionError(content)
 
-    caller.wallet = {"sign_content": never}
+    caller.settings = API_KEY | {"sign_content": never}
     with pytest.raises(BadReply):
         caller.call("withdraw", *WITHDRAWAL)
     assert caller.fake.count(CONFIRM) == 0
@@ -228,7 +182,7 @@ def test_an_amount_quoted_with_other_zeros_is_the_same_amount(caller: Caller) ->
 
 
 def test_a_wallet_that_is_not_the_receiver_asks_for_nothing(caller: Caller) -> None:
-    caller.wallet = {"wallet_private_key": OTHER_KEY}
+    caller.settings = API_KEY | {"wallet_private_key": OTHER_KEY}
     with pytest.raises(ValueError, match="own wallet"):
         caller.call("withdraw", *WITHDRAWAL)
     assert not caller.fake.seen
@@ -238,7 +192,7 @@ def test_a_wallet_that_is_not_the_receiver_asks_for_nothing(caller: Caller) -> N
     "answer", [lambda content: sign(content, OTHER_KEY), lambda _: "0x", lambda content: sign(content + " ")]
 )
 def test_a_function_that_signs_wrongly_confirms_nothing(caller: Caller, answer: Any) -> None:
-    caller.wallet = {"sign_content": answer}
+    caller.settings = API_KEY | {"sign_content": answer}
     with pytest.raises(ValueError, match="wallet"):
         caller.call("withdraw", *WITHDRAWAL)
     assert caller.fake.count(CONFIRM) == 0
@@ -248,14 +202,14 @@ def test_a_wallet_that_declines_confirms_nothing(caller: Caller) -> None:
     def decline(_content: str) -> str:
         raise PermissionError("the owner said no")
 
-    caller.wallet = {"sign_content": decline}
+    caller.settings = API_KEY | {"sign_content": decline}
     with pytest.raises(PermissionError):
         caller.call("withdraw", *WITHDRAWAL)
     assert caller.fake.count(CONFIRM) == 0
 
 
 def test_without_a_wallet_one_can_only_look(caller: Caller) -> None:
-    caller.wallet = {}
+    caller.settings = API_KEY
     assert caller.call("withdrawals")
     with pytest.raises(ValueError, match="wallet_private_key or sign_content"):
         caller.call("withdraw", *WITHDRAWAL)
@@ -328,13 +282,6 @@ def test_too_often_waits_for_the_end_of_the_window(caller: Caller, header: str, 
 
 
 # --- a lost confirmation ---------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("error", [httpx2.ConnectError("refused"), httpx2.ConnectTimeout("slow")])
-def test_when_no_connection_was_made_nothing_was_sent(caller: Caller, error: Exception) -> None:
-    caller.fake.then_raise(CONFIRM, error)
-    with pytest.raises(NotSent):
-        caller.call("withdraw", *WITHDRAWAL)
 
 
 @pytest.mark.parametrize(

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import pickle
 from decimal import Decimal
 from typing import Any
 
 import httpx2
 import pytest
 
-from penstock.client import NotSent, OutcomeUnknown, RecipientKind, Status, VenueRefused
+from penstock.client import OutcomeUnknown, RecipientKind, Status, VenueRefused
 from penstock.venues.bitmart.auth import signature
-from tests.client.conftest import Caller
+from tests.client.caller import Caller
 from tests.client.fake_bitmart import (
     ADDRESS,
     APPLY,
@@ -28,17 +27,6 @@ from tests.client.fake_bitmart import (
 
 WITHDRAWAL = ("USDT-ERC20", "100", ADDRESS)
 
-NOTHING_LEFT = [httpx2.ConnectError("refused"), httpx2.ConnectTimeout("slow"), httpx2.PoolTimeout("busy")]
-SOMETHING_MAY_HAVE_LEFT = [
-    httpx2.WriteError("broken pipe"),
-    httpx2.WriteTimeout("stuck"),
-    httpx2.ReadError("reset by peer"),
-    httpx2.ReadTimeout("no answer"),
-    httpx2.RemoteProtocolError("server disconnected"),
-    httpx2.CloseError("closed"),
-    httpx2.DecodingError("bad gzip"),
-    OSError("network is down"),
-]
 DOUBTFUL_ANSWERS = [
     (500, envelope({}, 60051, "Internal Server Error")),
     (503, envelope({}, 30014, "Service unavailable")),
@@ -190,24 +178,6 @@ def test_what_is_not_a_positive_plain_number_sends_nothing(caller: Caller, amoun
     assert not caller.fake.seen
 
 
-@pytest.mark.parametrize("error", NOTHING_LEFT, ids=lambda error: type(error).__name__)
-def test_when_no_connection_was_made_nothing_was_sent(caller: Caller, error: Exception) -> None:
-    caller.fake.then_raise(APPLY, error)
-    with pytest.raises(NotSent):
-        caller.call("withdraw", *WITHDRAWAL)
-    assert caller.fake.count(APPLY) == 1
-
-
-@pytest.mark.parametrize("error", SOMETHING_MAY_HAVE_LEFT, ids=lambda error: type(error).__name__)
-def test_a_lost_answer_is_in_doubt_and_not_repeated(caller: Caller, error: Exception) -> None:
-    caller.fake.then_raise(APPLY, error)
-    with pytest.raises(OutcomeUnknown) as caught:
-        caller.call("withdraw", *WITHDRAWAL)
-    assert caller.fake.count(APPLY) == 1
-    assert (caught.value.payment.amount, caught.value.payment.address) == ("100", ADDRESS)
-    assert (caught.value.sent_at_ms, caught.value.window_ends_ms) == (NOW_MS, NOW_MS + 60_000)
-
-
 @pytest.mark.parametrize("status, body", DOUBTFUL_ANSWERS)
 def test_an_answer_that_says_neither_yes_nor_no_is_in_doubt(caller: Caller, status: int, body: bytes) -> None:
     caller.fake.then(APPLY, status, body, location="https://elsewhere.example/")
@@ -326,22 +296,6 @@ def test_a_refused_repeat_leaves_the_first_request_in_doubt(caller: Caller) -> N
     caller.fake.then(APPLY, 400, envelope({}, 60008, "Balance not enough"))
     with pytest.raises(OutcomeUnknown, match="60008"):
         caller.call("repeat_identical", unknown, against_penstock=True)
-
-
-def test_an_interrupt_tells_what_it_leaves_in_doubt(caller: Caller) -> None:
-    class StoppedByHand(BaseException):
-        pass
-
-    caller.fake.then_raise(APPLY, StoppedByHand())
-    with pytest.raises(StoppedByHand) as caught:
-        caller.call("withdraw", *WITHDRAWAL)
-    assert "outcome unknown: 100 USDT-ERC20" in caught.value.__notes__[0]
-
-
-def test_what_is_in_doubt_survives_the_way_out_of_a_worker_process(caller: Caller) -> None:
-    unknown = unknown_of(caller)
-    copied = pickle.loads(pickle.dumps(unknown))
-    assert (str(copied), copied.prepared, copied.venue) == (str(unknown), unknown.prepared, "bitmart")
 
 
 def test_prepare_sends_nothing_and_shows_no_secret(caller: Caller) -> None:

@@ -21,10 +21,10 @@ from penstock.core.states import State
 from penstock.core.time import DAY_MS, UnixMs
 from penstock.venues.zoomex import client_wire as wire
 from penstock.venues.zoomex.replies import STATUSES
+from tests.client.caller import Caller
 from tests.client.fake_zoomex import FIRST_ID
 from tests.client.zoomex_caller import (
     WITHDRAWAL,
-    Caller,
     make_caller,
     new_envelope,
     old_envelope,

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from dataclasses import dataclass, field
 from typing import Any
-
-import httpx2
 
 from penstock.client.async_client import AsyncClient
 from penstock.client.client import Client
@@ -15,6 +11,7 @@ from penstock.client.zoomex import ZoomexVenue
 from penstock.core.secret import Secret
 from penstock.core.time import ManualClock
 from penstock.venues.zoomex import client_wire as wire
+from tests.client.caller import Caller
 from tests.client.fake_zoomex import FakeZoomex
 from tests.venues.zoomex.world import KEY, NOW_MS, SECRET, TRON_ADDRESS
 
@@ -24,50 +21,23 @@ WITHDRAWAL = ("USDT-TRX", "25.5", TRON_ADDRESS)
 MADE_ID = "00112233445566778899aabbccddeeff"
 
 
-@dataclass
-class Caller:
-    """Calls a method by name on a new client; pauses are noted, not waited for."""
+class ZoomexCaller(Caller):
+    """Its clients make MADE_ID for every withdrawal without an id."""
 
-    kind: str
-    fake: FakeZoomex
-    clock: ManualClock
-    base_url: str = HERE
-    pauses_ms: list[int] = field(default_factory=list)
-
-    def call(self, method: str, *arguments: Any, **named: Any) -> Any:
+    def connected(self, kind: type[Client | AsyncClient], **driver: Any) -> Any:
         venue = ZoomexVenue(
             wire.Credentials(KEY, Secret.of(SECRET)),
             self.clock,
             at_the_venue=self.base_url == THERE,
             new_request_id=lambda: MADE_ID,
         )
-        transport = httpx2.MockTransport(self._answer)
-        if self.kind == "sync":
-            with Client(
-                venue, self.base_url, self.clock, transport=transport, pause=self.pauses_ms.append
-            ) as client:
-                return getattr(client, method)(*arguments, **named)
-        return asyncio.run(self._await(venue, transport, method, arguments, named))
-
-    async def _await(self, venue: Any, transport: Any, method: str, arguments: Any, named: Any) -> Any:
-        async def pause(ms: int) -> None:
-            self.pauses_ms.append(ms)
-
-        async with AsyncClient(venue, self.base_url, self.clock, transport=transport, pause=pause) as client:
-            return await getattr(client, method)(*arguments, **named)
-
-    def _answer(self, request: httpx2.Request) -> httpx2.Response:
-        target = request.url.raw_path.decode()
-        status, headers, body = self.fake.answer(
-            request.method, target, dict(request.headers), request.content
-        )
-        return httpx2.Response(status, headers=headers, content=body)
+        return kind(venue, self.base_url, self.clock, **driver)
 
 
 def make_caller(kind: str) -> Caller:
     """kind: "sync" or "async"."""
     clock = ManualClock(NOW_MS)
-    return Caller(kind, FakeZoomex(clock), clock)
+    return ZoomexCaller(kind, "zoomex", FakeZoomex(clock=clock), {}, clock, HERE)
 
 
 def new_envelope(result: object, code: int = 0, message: str = "success") -> bytes:

@@ -10,8 +10,8 @@ from decimal import Decimal
 import msgspec
 
 from penstock.cli.connection import access_of, add_connection_arguments, errors_told
-from penstock.cli.terminal import Exit, as_json, usage
-from penstock.client import Client
+from penstock.cli.terminal import Exit, Failure, as_json, usage
+from penstock.client import Client, OutcomeUnknown
 
 
 def add_arguments(_command: str, parser: argparse.ArgumentParser) -> None:
@@ -36,6 +36,9 @@ def run(_command: str, arguments: argparse.Namespace) -> int:
 def _call(client: Client, name: str, fields: Mapping[str, object]) -> object:
     try:
         return client.call(name, **fields)
+    except OutcomeUnknown as unknown:
+        then = f"asking again is safe only with the same id, {unknown.payment.request_id}, and nothing else changed"
+        raise Failure(str(unknown), then, code=Exit.UNKNOWN) from None
     except TypeError as error:
         usage(str(error), f"`penstock call --venue {client.venue}` shows what each call takes")
 

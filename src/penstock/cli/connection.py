@@ -78,17 +78,23 @@ class Access:
 
 def add_connection_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--venue", choices=VENUES, default=VENUES[0], help="whose API is spoken (default: %(default)s)"
+        "--venue",
+        choices=VENUES,
+        default=VENUES[0],
+        help="whose API is spoken, to the venue itself or to a Penstock (default: %(default)s)",
     )
     source = parser.add_mutually_exclusive_group()
     source.add_argument(
         "--from-env",
         action="store_true",
-        help="take PENSTOCK_<VENUE>_<OPTION> from the environment, such as PENSTOCK_BITMART_API_KEY; "
+        help="credentials are in the environment, as PENSTOCK_<VENUE>_<OPTION>: PENSTOCK_BITMART_API_KEY; "
         "docs/client.md lists every venue's options",
     )
     source.add_argument(
-        "--config", type=Path, metavar="FILE", help="a TOML file with a [<venue>] table, or a sandbox.json"
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="credentials are in a TOML file with a [<venue>] table, or in a sandbox's sandbox.json",
     )
 
 

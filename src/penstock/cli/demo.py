@@ -17,7 +17,7 @@ from typing import cast
 
 from penstock.cli.child_sandbox import running, sandbox_command
 from penstock.cli.connection import Access, access_in, errors_told
-from penstock.cli.inside import AdminApi
+from penstock.cli.inside import AdminApi, admin_api
 from penstock.cli.terminal import Exit, Failure, is_terminal
 from penstock.cli.timeline import Followed, live_table, news
 from penstock.client import Client, Submitted
@@ -124,13 +124,10 @@ def _withdraw_all(facts: Path, opened: ExitStack) -> list[Followed]:
 
 def _follow(access: Access, followed: list[Followed]) -> None:
     """Show every change until all is over, or the time is."""
-    admin = AdminApi.at(access.base_url, access.admin_token)
     show = _live if is_terminal() else _lines
-    try:
-        with show(followed, access) as refresh:
-            _look_until_over(admin, followed, refresh)
-    finally:
-        admin.close()
+    with admin_api(access.base_url, access.admin_token) as admin, show(followed, access) as refresh:
+        assert admin, "a sandbox names its token"
+        _look_until_over(admin, followed, refresh)
 
 
 def _look_until_over(admin: AdminApi, followed: list[Followed], refresh: Callable[[], None]) -> None:

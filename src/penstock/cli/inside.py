@@ -6,6 +6,8 @@ from the operator's database.
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -88,16 +90,7 @@ class Inside(msgspec.Struct, frozen=True):
 class AdminApi:
     """The admin API of a Penstock."""
 
-    base_url: str
     http: httpx2.Client
-
-    @classmethod
-    def at(cls, base_url: str, token: str) -> AdminApi:
-        headers = {"Authorization": f"Bearer {token}"}
-        return cls(
-            base_url,
-            httpx2.Client(base_url=base_url, headers=headers, timeout=TIMEOUT_S, trust_env=False),
-        )
 
     def withdrawal(self, withdrawal_id: str) -> Inside:
         """Raises Failure when it is not there, or the API does not answer."""
@@ -139,8 +132,16 @@ class AdminApi:
             found.setdefault((withdrawal.venue, shown), withdrawal.withdrawal_id)
         return found
 
-    def close(self) -> None:
-        self.http.close()
+
+@contextmanager
+def admin_api(base_url: str, token: str) -> Generator[AdminApi | None]:
+    """The admin API, closed at the end; None without a token."""
+    if not token:
+        yield None
+        return
+    headers = {"Authorization": f"Bearer {token}"}
+    with httpx2.Client(base_url=base_url, headers=headers, timeout=TIMEOUT_S, trust_env=False) as http:
+        yield AdminApi(http)
 
 
 def from_database(target: Path | str, withdrawal_id: str) -> Inside:

@@ -64,7 +64,10 @@ def database_told() -> Generator[None]:
     try:
         yield
     except StoreUnusable as error:
-        usage(str(error), "give the directory that --state was given when the service ran")
+        usage(
+            str(error),
+            "look at the place that was given: the service's state directory, or its database's URL",
+        )
 
 
 def is_terminal() -> bool:

@@ -97,16 +97,15 @@ def looker(
 def watch(
     withdrawal_id: str,
     look: Callable[[], Sight],
-    pause: Callable[[], None] | None = None,
     *,
-    venue: str = "bitmart",
+    venue: str,
+    pause: Callable[[], None] = lambda: time.sleep(LOOK_EVERY_S),
 ) -> int:
     """Look until it is final. Returns OK when it was paid, FAILED when it ended otherwise.
 
     Raises Failure with UNKNOWN when the watch ends before the withdrawal does: stopped by hand, after a
     day, or when nothing could be seen for long. The withdrawal goes on all the same.
     """
-    pause = pause or (lambda: time.sleep(LOOK_EVERY_S))
     follow = _bar if is_terminal() else _lines
     again = f"penstock withdrawals show {withdrawal_id} --venue {venue} --watch"
     try:

@@ -9,7 +9,7 @@ from decimal import Decimal, localcontext
 
 from penstock.cli.connection import Access, access_of, add_connection_arguments, errors_told
 from penstock.cli.dry_run import shown_request
-from penstock.cli.inside import AdminApi
+from penstock.cli.inside import admin_api
 from penstock.cli.terminal import Cell, Exit, Failure, as_json, facts, usage
 from penstock.cli.watching import looker, watch
 from penstock.client import (
@@ -25,11 +25,24 @@ from penstock.client import (
     to_account,
     to_address,
 )
-from penstock.client.values import amount_text, iso_time
+from penstock.client.amounts import amount_text
+from penstock.client.values import iso_time
+
+_ACCOUNT_NUMBER = RecipientKind.ACCOUNT_NUMBER.value
 
 
 def add_arguments(_command: str, parser: argparse.ArgumentParser) -> None:
     add_connection_arguments(parser)
+    _payment_arguments(parser)
+    parser.add_argument("--yes", action="store_true", help="send without asking")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print what would be sent, secrets masked, and send nothing"
+    )
+    parser.add_argument("--watch", action="store_true", help="follow it until it is final")
+    parser.add_argument("--json", action="store_true", help="write the result as JSON")
+
+
+def _payment_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--currency",
         "--asset",
@@ -37,23 +50,34 @@ def add_arguments(_command: str, parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="the venue's name (USDT-ERC20), or the coin (USDT) with --network",
     )
-    parser.add_argument("--amount", required=True, metavar="N", help="how much, as 12.5")
+    parser.add_argument("--amount", required=True, metavar="N", help="how much, written as 12.5")
     parser.add_argument("--network", metavar="NAME", help="such as ethereum, or the venue's word for it")
-    to = parser.add_mutually_exclusive_group(required=True)
-    to.add_argument("--address", metavar="A", help="where to, on the chain")
+    to = parser.add_mutually_exclusive_group()
+    to.add_argument(
+        "--address",
+        metavar="A",
+        help="where to, on the chain; only edgeX may do without, and then pays to the setting eth_address",
+    )
     to.add_argument("--to-account", metavar="ID", help="another account of the venue; no chain is involved")
     parser.add_argument("--memo", default="", metavar="TEXT", help="memo or tag, where the network needs one")
     parser.add_argument(
         "--account-kind",
         choices=[kind.value for kind in RecipientKind],
-        default=RecipientKind.ACCOUNT_NUMBER.value,
+        default=_ACCOUNT_NUMBER,
         help="what --to-account is (default: %(default)s)",
     )
-    parser.add_argument("--area-code", default="", metavar="DIGITS", help="the country, for a phone")
     parser.add_argument(
-        "--wallet", default="", metavar="NAME", help="which own wallet pays (BitMart: SPOT, FUND)"
+        "--area-code", default="", metavar="DIGITS", help="the country's digits, such as 61, for a phone"
     )
-    parser.add_argument("--remark", default="", metavar="TEXT", help="kept with it, where the venue can")
+    parser.add_argument(
+        "--wallet",
+        default="",
+        metavar="NAME",
+        help="which of the account's wallets pays (BitMart: SPOT, FUND)",
+    )
+    parser.add_argument(
+        "--remark", default="", metavar="TEXT", help="a note kept with it, where the venue takes one"
+    )
     parser.add_argument(
         "--request-id",
         default="",
@@ -68,12 +92,6 @@ def add_arguments(_command: str, parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="with --debit-currency: --amount is what leaves the balance, not what is paid out",
     )
-    parser.add_argument("--yes", action="store_true", help="do not ask")
-    parser.add_argument(
-        "--dry-run", action="store_true", help="print what would be sent, secrets masked, and send nothing"
-    )
-    parser.add_argument("--watch", action="store_true", help="follow it until it is final")
-    parser.add_argument("--json", action="store_true", help="write JSON")
 
 
 def run(_command: str, arguments: argparse.Namespace) -> int:
@@ -84,7 +102,7 @@ def run(_command: str, arguments: argparse.Namespace) -> int:
     _refuse_contradictions(arguments)
     access = access_of(arguments)
     with access.open() as client, errors_told():
-        payment = _payment(arguments)
+        payment = _payment(arguments, client.default_address)
         if arguments.dry_run:
             first = client.first_request(payment)
             print(shown_request(access, client.base_url, first, json=arguments.json))
@@ -102,33 +120,37 @@ def run(_command: str, arguments: argparse.Namespace) -> int:
 def _refuse_contradictions(arguments: argparse.Namespace) -> None:
     if arguments.to_account and (arguments.memo or arguments.debit_currency):
         usage("--memo and --debit-currency go with --address only")
+    if arguments.to_account is None and (arguments.area_code or arguments.account_kind != _ACCOUNT_NUMBER):
+        usage("--area-code and --account-kind go with --to-account only")
     if arguments.debited and not arguments.debit_currency:
         usage("--debited goes with --debit-currency only")
 
 
-def _payment(arguments: argparse.Namespace) -> Payment:
-    if arguments.to_account:
+def _payment(arguments: argparse.Namespace, default_address: str) -> Payment:
+    if arguments.to_account is not None:
         return to_account(
             arguments.currency,
             arguments.amount,
             arguments.to_account,
-            RecipientKind(arguments.account_kind),
-            arguments.area_code,
-            arguments.network,
-            arguments.wallet,
-            arguments.remark,
-            arguments.request_id,
+            kind=RecipientKind(arguments.account_kind),
+            area_code=arguments.area_code,
+            network=arguments.network,
+            wallet=arguments.wallet,
+            remark=arguments.remark,
+            request_id=arguments.request_id,
         )
+    if arguments.address is None and not default_address:
+        usage("it is not said where to", "add --address, or --to-account for another account of the venue")
     return to_address(
         arguments.currency,
         arguments.amount,
-        arguments.address,
-        arguments.network,
-        arguments.memo,
-        arguments.wallet,
-        arguments.remark,
-        arguments.request_id,
-        arguments.debit_currency,
+        default_address if arguments.address is None else arguments.address,
+        network=arguments.network,
+        memo=arguments.memo,
+        wallet=arguments.wallet,
+        remark=arguments.remark,
+        request_id=arguments.request_id,
+        debit_currency=arguments.debit_currency,
         debited=arguments.debited,
     )
 
@@ -174,13 +196,9 @@ def _ask() -> None:
 
 
 def _watch(client: Client, access: Access, sent: Submitted) -> int:
-    admin = AdminApi.at(access.base_url, access.admin_token) if access.admin_token else None
-    try:
+    with admin_api(access.base_url, access.admin_token) as admin:
         look = looker(client, sent.withdrawal_id, admin, access.confirmations)
         return watch(sent.withdrawal_id, look, venue=sent.venue)
-    finally:
-        if admin:
-            admin.close()
 
 
 def _shown_payment(client: Client, access: Access, arguments: argparse.Namespace, payment: Payment) -> str:

@@ -9,34 +9,49 @@ from pathlib import Path
 import msgspec
 
 from penstock.cli.connection import Access, access_of, add_connection_arguments, errors_told
-from penstock.cli.inside import AdminApi, Inside, from_database
-from penstock.cli.terminal import Exit, as_json, facts, table, usage
+from penstock.cli.inside import Inside, admin_api, from_database
+from penstock.cli.terminal import EXIT_CODES, Exit, as_json, facts, table, usage
 from penstock.cli.watching import looker, watch
 from penstock.client import Client, Withdrawal
 from penstock.client.values import iso_time
 
+_SHOW = """Show one withdrawal. The venue tells its status; the whole history, with every transaction
+made, is told by a sandbox (--config sandbox.json) or by the operator's database (--state,
+--database)."""
+
 
 def add_arguments(_command: str, parser: argparse.ArgumentParser) -> None:
     acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
-    listing = acts.add_parser("list", help="the newest withdrawals", allow_abbrev=False)
+    listing = acts.add_parser(
+        "list",
+        help="the newest withdrawals",
+        description="List the newest withdrawals, newest first.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
     add_connection_arguments(listing)
-    listing.add_argument("--currency", metavar="NAME", help="only this coin")
+    listing.add_argument("--currency", metavar="NAME", help="only this currency, by the venue's name")
     listing.add_argument("--limit", type=int, default=20, metavar="N", help="how many (default: %(default)s)")
     listing.add_argument("--json", action="store_true", help="write JSON")
 
     showing = acts.add_parser(
         "show",
         help="one withdrawal, with its whole history",
-        description="Show one withdrawal. The venue tells its status; the whole history, with every "
-        "transaction made, is told by a sandbox (--config sandbox.json) or by the operator's database "
-        "(--state, --database).",
+        description=_SHOW,
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    showing.add_argument("id", metavar="ID")
+    showing.add_argument(
+        "id", metavar="ID", help="as the venue gave it; with --state or --database, as the ledger has it"
+    )
     add_connection_arguments(showing)
     place = showing.add_mutually_exclusive_group()
-    place.add_argument("--state", type=Path, metavar="DIR", help="read the database in this state directory")
-    place.add_argument("--database", metavar="URL", help="read this database")
+    place.add_argument(
+        "--state", type=Path, metavar="DIR", help="ask no venue: read the ledger in this directory"
+    )
+    place.add_argument("--database", metavar="URL", help="ask no venue: read the ledger in this database")
     showing.add_argument("--watch", action="store_true", help="follow it until it is final")
     showing.add_argument("--json", action="store_true", help="write JSON")
 
@@ -77,17 +92,13 @@ def _list(client: Client, arguments: argparse.Namespace) -> str:
 
 def _show(client: Client, access: Access, arguments: argparse.Namespace) -> int:
     withdrawal = client.withdrawal(arguments.id)
-    admin = AdminApi.at(access.base_url, access.admin_token) if access.admin_token else None
-    try:
-        code = Exit.OK
+    code = Exit.OK
+    with admin_api(access.base_url, access.admin_token) as admin:
         if arguments.watch:
             look = looker(client, arguments.id, admin, access.confirmations)
             code = watch(arguments.id, look, venue=client.venue)
             withdrawal = client.withdrawal(arguments.id)
         inside = admin.find(arguments.id) if admin else None
-    finally:
-        if admin:
-            admin.close()
     if arguments.json:
         whole = asdict(withdrawal) | ({"inside": msgspec.to_builtins(inside)} if inside else {})
         print(as_json(whole))
@@ -110,7 +121,7 @@ def _status(withdrawal: Withdrawal) -> str:
             "to": withdrawal.address,
             "memo": withdrawal.memo,
             "transaction": withdrawal.tx_id,
-            "requested": iso_time(withdrawal.requested_at_ms),
+            "requested": iso_time(withdrawal.requested_at_ms) if withdrawal.requested_at_ms else "",
         }
     )
 

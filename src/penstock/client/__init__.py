@@ -13,7 +13,6 @@ raised: ask `resolve` until it is conclusive. docs/client.md goes through it ven
 from __future__ import annotations
 
 from penstock.client.async_client import AsyncClient
-from penstock.client.calls import to_account, to_address
 from penstock.client.client import Client
 from penstock.client.connecting import VENUES, connect, connect_async, connect_with, entry_of
 from penstock.client.errors import (
@@ -26,6 +25,7 @@ from penstock.client.errors import (
     VenueRefused,
 )
 from penstock.client.options import Credential, Option, VenueEntry
+from penstock.client.payments import to_account, to_address
 from penstock.client.steps import SignedRequest
 from penstock.client.values import (
     Balance,

@@ -10,28 +10,27 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TypeVar
 from urllib.parse import urlsplit
 
-from penstock.client.alphapo_reading import AlphapoReader, Amount, optional, refusal, signed
-from penstock.client.alphapo_values import NAME, check_payment, code_of
-from penstock.client.asking import send_once
+from penstock.client.alphapo_reading import AlphapoReader
+from penstock.client.alphapo_values import NAME, check_payment, code_of, exchange_sides
+from penstock.client.amounts import Amount, amount_text
+from penstock.client.asking import send_once, submit_once
 from penstock.client.errors import NotOffered, NotSent, OutcomeUnknown, VenueRefused
 from penstock.client.options import Credential, Option, VenueEntry, secret_of, text_of
-from penstock.client.steps import Reply, Steps
-from penstock.client.values import Payment, Prepared, Resolution, Submitted, amount_text
+from penstock.client.steps import SignedRequest, Steps
+from penstock.client.values import Payment, Prepared, Resolution, Submitted
 from penstock.core.secret import Secret
 from penstock.core.time import Clock
 from penstock.venues.alphapo import client_wire as wire
 from penstock.venues.alphapo.client_wire import CallbackRefused
+from penstock.venues.client_reply import VenueError
+from penstock.venues.client_request import OutgoingRequest
 
 __all__ = ["ENTRY", "AlphapoVenue", "CallbackRefused", "verify_callback"]
 
-T = TypeVar("T")
-
 BASE_URL = "https://app.alphapo.net"
 BASE_PATH = "/api/v2"
-VENUE_HOSTS = (".alphapo.net", ".cryptoprocessing.com")
 
 MADE_ID = "penstock-"
 """What a foreign_id begins with that was made here: nobody else can have used it before."""
@@ -47,6 +46,7 @@ class AlphapoVenue(AlphapoReader):
     """
 
     name = NAME
+    default_address = ""
 
     def __init__(
         self,
@@ -97,12 +97,21 @@ class AlphapoVenue(AlphapoReader):
         )
         return self._prepared(payment, request, asked_by_id=True)
 
-    def _prepared(self, payment: Payment, request: wire.OutgoingRequest, *, asked_by_id: bool) -> Prepared:
+    def _prepared(self, payment: Payment, request: OutgoingRequest, *, asked_by_id: bool) -> Prepared:
         now_ms = self._clock.now_ms()
-        return Prepared(payment, signed(request), now_ms, now_ms + ARRIVAL_MS, asked_by_id=asked_by_id)
+        window_ends_ms = now_ms + ARRIVAL_MS
+        return Prepared(payment, SignedRequest.of(request), now_ms, window_ends_ms, asked_by_id=asked_by_id)
 
     def submit(self, prepared: Prepared) -> Steps[Submitted]:
-        return send_once(NAME, prepared, _withdrawal_id)
+        foreign_id = prepared.payment.request_id
+
+        def read_id(http_status: int, body: bytes) -> str:
+            created = wire.read_created(http_status, body)
+            if created.foreign_id != foreign_id:
+                raise ValueError(f"it speaks of another foreign_id, {created.foreign_id[:64]!r}")
+            return str(created.id)
+
+        return submit_once(NAME, prepared, read_id, _is_in_doubt(foreign_id))
 
     def repeat_identical(self, unknown: OutcomeUnknown) -> Steps[Submitted]:
         """Ask first. Only what is not there is sent again, under the same id, of which the venue takes one."""
@@ -140,18 +149,10 @@ class AlphapoVenue(AlphapoReader):
         foreign_id: str = "",
     ) -> Steps[wire.Exchanged]:
         """Exchange at a price that exchange_calculate has shown. Sent once; OutcomeUnknown when the answer is lost."""
-        foreign_id = foreign_id or MADE_ID + self._new_id()
+        sides = exchange_sides(sender_currency, receiver_currency, sender_amount, receiver_amount)
+        payment = self._exchange(sides, foreign_id)
         request = wire.exchange_fixed(
-            self._credentials,
-            foreign_id=foreign_id,
-            price=amount_text(price),
-            sender_currency=sender_currency,
-            receiver_currency=receiver_currency,
-            sender_amount=optional(sender_amount),
-            receiver_amount=optional(receiver_amount),
-        )
-        payment = _exchange(
-            foreign_id, sender_currency, receiver_currency, optional(sender_amount), receiver_amount
+            self._credentials, foreign_id=payment.request_id, price=amount_text(price), **sides
         )
         return self._exchange_once(payment, request)
 
@@ -165,29 +166,25 @@ class AlphapoVenue(AlphapoReader):
         foreign_id: str = "",
     ) -> Steps[wire.Exchanged]:
         """Exchange at the price of the moment. Sent once; OutcomeUnknown when the answer is lost."""
-        foreign_id = foreign_id or MADE_ID + self._new_id()
-        request = wire.exchange_now(
-            self._credentials,
-            foreign_id=foreign_id,
-            sender_currency=sender_currency,
-            receiver_currency=receiver_currency,
-            sender_amount=optional(sender_amount),
-            receiver_amount=optional(receiver_amount),
-        )
-        payment = _exchange(
-            foreign_id, sender_currency, receiver_currency, optional(sender_amount), receiver_amount
-        )
+        sides = exchange_sides(sender_currency, receiver_currency, sender_amount, receiver_amount)
+        payment = self._exchange(sides, foreign_id)
+        request = wire.exchange_now(self._credentials, foreign_id=payment.request_id, **sides)
         return self._exchange_once(payment, request)
 
-    def _exchange_once(self, payment: Payment, request: wire.OutgoingRequest) -> Steps[wire.Exchanged]:
-        done: list[wire.Exchanged] = []
+    def _exchange(self, sides: dict[str, str], foreign_id: str) -> Payment:
+        """An exchange in the words in which it is told when its answer is lost."""
+        return Payment(
+            sides["receiver_currency"],
+            sides["sender_amount"] or sides["receiver_amount"],
+            address=OWN_BALANCE,
+            request_id=foreign_id or MADE_ID + self._new_id(),
+            debit_currency=sides["sender_currency"],
+            debited=bool(sides["sender_amount"]),
+        )
 
-        def read(reply: Reply, sent: Prepared) -> str:
-            done.append(_outcome(reply, sent, wire.read_exchanged))
-            return str(done[0].id)
-
-        yield from send_once(NAME, self._prepared(payment, request, asked_by_id=False), read)
-        return done[0]
+    def _exchange_once(self, payment: Payment, request: OutgoingRequest) -> Steps[wire.Exchanged]:
+        prepared = self._prepared(payment, request, asked_by_id=False)
+        return send_once(NAME, prepared, wire.read_exchanged, _is_in_doubt(payment.request_id))
 
 
 def verify_callback(headers: Mapping[str, str], body: bytes, secret: str | Secret) -> wire.Transaction:
@@ -202,51 +199,10 @@ def verify_callback(headers: Mapping[str, str], body: bytes, secret: str | Secre
     return wire.read_callback(headers, body, held)
 
 
-def _exchange(
-    foreign_id: str, sender: str, receiver: str, sender_amount: str, receiver_amount: Amount | None
-) -> Payment:
-    """An exchange in the words in which it is told when its answer is lost."""
-    return Payment(
-        receiver,
-        sender_amount or optional(receiver_amount),
-        address=OWN_BALANCE,
-        request_id=foreign_id,
-        debit_currency=sender,
-        debited=bool(sender_amount),
-    )
-
-
-def _withdrawal_id(reply: Reply, prepared: Prepared) -> str:
-    def read(http_status: int, body: bytes) -> str:
-        created = wire.read_created(http_status, body)
-        if created.foreign_id != prepared.payment.request_id:
-            raise ValueError(f"it speaks of another foreign_id, {created.foreign_id[:64]!r}")
-        return str(created.id)
-
-    return _outcome(reply, prepared, read)
-
-
-def _outcome(reply: Reply, prepared: Prepared, read: Callable[[int, bytes], T]) -> T:
-    """The answer to a create. Only a refusal that the venue words itself, below 500, counts as a no."""
-    code = ""
-    try:
-        return read(reply.status, reply.body)
-    except wire.VenueError as error:
-        code = error.code
-        # Nobody else knows an id that was made here: one that is taken came in on another way, sent by a proxy.
-        ours = error.is_taken and prepared.payment.request_id.startswith(MADE_ID)
-        if not error.outcome_unknown and not ours:
-            raise refusal(error) from None
-        seen = f"{error.message[:200]}, code {code or 'none'}"
-    except (ValueError, RecursionError) as error:
-        seen = str(error)[:200]
-    raise OutcomeUnknown(
-        NAME,
-        prepared,
-        reason=f"the answer leaves it open ({seen}, HTTP {reply.status})",
-        http_status=reply.status,
-        code=code or None,
-    )
+def _is_in_doubt(foreign_id: str) -> Callable[[VenueError], bool]:
+    """Nobody else knows an id that was made here: one that is taken came in on another way, sent by a proxy."""
+    made_here = foreign_id.startswith(MADE_ID)
+    return lambda error: made_here and isinstance(error, wire.VenueError) and error.is_taken
 
 
 def _make(credentials: Mapping[str, Credential], base_url: str, clock: Clock) -> AlphapoVenue:
@@ -261,7 +217,7 @@ _CHECK_KEY = "check the processing key and its secret"
 ENTRY = VenueEntry(
     name=NAME,
     base_url=BASE_URL,
-    hosts=VENUE_HOSTS,
+    hosts=(".alphapo.net", ".cryptoprocessing.com"),
     options=(
         Option("processing_key", "the merchant's public key"),
         Option("secret_key", "the secret that goes with it", secret=True),

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
 from typing import TypeVar
 
 from penstock.client.alphapo_values import (
     NAME,
+    exchange_sides,
     to_balances,
     to_currencies,
     to_deposit_address,
     to_withdrawal,
 )
-from penstock.client.asking import ask
-from penstock.client.errors import BadReply, NotOffered, PenstockClientError, VenueRefused
-from penstock.client.steps import Reply, SignedRequest, Steps
+from penstock.client.amounts import Amount
+from penstock.client.asking import Read, as_it_is, ask, check_is_number, seconds_in
+from penstock.client.errors import NotOffered, VenueRefused
+from penstock.client.steps import Steps
 from penstock.client.values import (
     Balance,
     BookAddress,
@@ -23,16 +24,17 @@ from penstock.client.values import (
     DepositAddress,
     Fee,
     Withdrawal,
-    amount_text,
 )
 from penstock.venues.alphapo import client_wire as wire
+from penstock.venues.client_request import OutgoingRequest
 
 T = TypeVar("T")
 Wire = TypeVar("Wire")
-Amount = str | Decimal | int
 
 DEPOSITS_ID = "penstock"
 """The foreign_id under which deposit addresses are asked for; the venue lets it repeat."""
+# Only a Penstock says how long to wait.
+_RATE_LIMIT_PAUSE_MS = seconds_in("retry-after")
 
 
 class AlphapoReader:
@@ -42,8 +44,7 @@ class AlphapoReader:
         self._credentials = credentials
 
     def withdrawal(self, withdrawal_id: str) -> Steps[Withdrawal]:
-        if not (withdrawal_id.isascii() and withdrawal_id.isdecimal()):
-            raise ValueError(f"a withdrawal of {NAME} goes by its number, not {withdrawal_id[:64]!r}")
+        check_is_number(NAME, withdrawal_id)
         request = wire.transaction(self._credentials, number=int(withdrawal_id))
         return self._read(request, wire.read_transaction, to_withdrawal)
 
@@ -72,14 +73,10 @@ class AlphapoReader:
         return self._read(request, wire.read_address, to_deposit_address)
 
     def find(self, foreign_id: str) -> Steps[Withdrawal | None]:
+        """The withdrawal that has this foreign_id, if any."""
+        request = wire.transaction(self._credentials, foreign_id=foreign_id)
         try:
-            return (
-                yield from self._read(
-                    wire.transaction(self._credentials, foreign_id=foreign_id),
-                    wire.read_transaction,
-                    to_withdrawal,
-                )
-            )
+            return (yield from self._read(request, wire.read_transaction, to_withdrawal))
         except VenueRefused as refused:
             if refused.code != "not_found":
                 raise
@@ -97,17 +94,17 @@ class AlphapoReader:
         request = wire.transaction(
             self._credentials, number=number, foreign_id=foreign_id, txid=txid, by_query=by_query
         )
-        return self._read(request, wire.read_transaction, _same)
+        return self._read(request, wire.read_transaction, as_it_is)
 
     def pairs(self, *, currency_from: str = "", currency_to: str = "") -> Steps[tuple[wire.Pair, ...]]:
         """What can be exchanged for what, with the least amount and the rate."""
         request = wire.pairs(self._credentials, currency_from, currency_to)
-        return self._read(request, wire.read_pairs, _same)
+        return self._read(request, wire.read_pairs, as_it_is)
 
     def rates(self, *, currency_from: str = "", currency_to: str = "") -> Steps[tuple[wire.Pair, ...]]:
         """As pairs."""
         request = wire.rates(self._credentials, currency_from, currency_to)
-        return self._read(request, wire.read_pairs, _same)
+        return self._read(request, wire.read_pairs, as_it_is)
 
     def exchange_calculate(
         self,
@@ -118,14 +115,8 @@ class AlphapoReader:
         receiver_amount: Amount | None = None,
     ) -> Steps[wire.Calculation]:
         """What an exchange comes to, at a price that holds for a minute. One of the two amounts."""
-        request = wire.calculate(
-            self._credentials,
-            sender_currency=sender_currency,
-            receiver_currency=receiver_currency,
-            sender_amount=optional(sender_amount),
-            receiver_amount=optional(receiver_amount),
-        )
-        return self._read(request, wire.read_calculation, _same)
+        sides = exchange_sides(sender_currency, receiver_currency, sender_amount, receiver_amount)
+        return self._read(wire.calculate(self._credentials, **sides), wire.read_calculation, as_it_is)
 
     def addresses_take(
         self, *, currency: str, foreign_id: str, convert_to: str = "", end_user_reference: str = ""
@@ -138,43 +129,11 @@ class AlphapoReader:
             convert_to=convert_to,
             end_user_reference=end_user_reference,
         )
-        return self._read(request, wire.read_address, _same)
+        return self._read(request, wire.read_address, as_it_is)
 
     def ping(self) -> Steps[str]:
         """Whether the venue answers: "OK"."""
-        return self._read(wire.ping(), wire.read_ping, _same)
+        return self._read(wire.ping(), wire.read_ping, as_it_is)
 
-    def _read(
-        self, request: wire.OutgoingRequest, read: Callable[[int, bytes], Wire], convert: Callable[[Wire], T]
-    ) -> Steps[T]:
-        def understood(reply: Reply) -> T:
-            try:
-                return convert(read(reply.status, reply.body))
-            except wire.VenueError as error:
-                raise refusal(error) from None
-
-        return ask(NAME, lambda: signed(request), understood, _rate_limit_pause_ms)
-
-
-def _same(value: T) -> T:
-    return value
-
-
-def optional(amount: Amount | None) -> str:
-    return "" if amount is None else amount_text(amount)
-
-
-def signed(request: wire.OutgoingRequest) -> SignedRequest:
-    return SignedRequest(request.method, request.target, request.headers, request.body, request.body.decode())
-
-
-def refusal(error: wire.VenueError) -> PenstockClientError:
-    if not error.code:
-        return BadReply(NAME, error.message, error.http_status)
-    return VenueRefused(NAME, error.code, error.message, error.http_status)
-
-
-def _rate_limit_pause_ms(reply: Reply) -> int | None:
-    """Only a Penstock says how long to wait."""
-    wait_s = reply.headers.get("retry-after", "")[:6]
-    return int(wait_s) * 1_000 if wait_s.isascii() and wait_s.isdecimal() else None
+    def _read(self, request: OutgoingRequest, read: Read[Wire], convert: Callable[[Wire], T]) -> Steps[T]:
+        return ask(NAME, lambda: request, read, convert, _RATE_LIMIT_PAUSE_MS)

@@ -5,8 +5,9 @@ where a reply makes no sense.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Decimal
 
+from penstock.client.amounts import EXACT, Amount, amount_text, read_amount
 from penstock.client.errors import NotOffered
 from penstock.client.values import Balance, Currency, DepositAddress, Payment, Status, Withdrawal
 from penstock.venues.alphapo import client_wire as wire
@@ -38,8 +39,6 @@ _NETWORKS = {"erc20": "ethereum", "eth": "ethereum", "trc20": "tron", "trx": "tr
     "sol": "solana",
 }
 
-# Python's default of 28 digits would round a large amount of an 18-decimal coin.
-_EXACT = Context(prec=120)
 _CHAIN_ROWS = frozenset({"blockchain", "internal"})
 
 _STATUS = {
@@ -70,33 +69,48 @@ def code_of(coin: str, network: str) -> str:
     return found[0]
 
 
+def exchange_sides(
+    sender_currency: str,
+    receiver_currency: str,
+    sender_amount: Amount | None,
+    receiver_amount: Amount | None,
+) -> dict[str, str]:
+    """Both sides of an exchange in the wire's keywords; an amount that is not given is "". Raises as `amount_text`."""
+    return {
+        "sender_currency": sender_currency,
+        "receiver_currency": receiver_currency,
+        "sender_amount": "" if sender_amount is None else amount_text(sender_amount),
+        "receiver_amount": "" if receiver_amount is None else amount_text(receiver_amount),
+    }
+
+
 def to_withdrawal(told: wire.Transaction) -> Withdrawal:
     """amount: debited with the fees that are known, in the sender's currency; net and currency: the receiver's."""
     row = next((row for row in told.transactions if row.transaction_type in _CHAIN_ROWS), None)
     change = next((row for row in told.transactions if row.transaction_type == "exchange"), None)
     received = told.currency_received
     if received is not None:
-        currency, net = received.currency, _decimal(received.amount)
+        currency, net = received.currency, read_amount(received.amount)
     elif row is not None:
-        currency, net = row.currency, _finite(row.amount)
+        currency, net = row.currency, read_amount(row.amount)
     else:
         raise ValueError("a withdrawal that says neither what is paid nor where")
     sender, sent = currency, net
     if told.currency_sent is not None:
-        sender, sent = told.currency_sent.currency, _decimal(told.currency_sent.amount)
+        sender, sent = told.currency_sent.currency, read_amount(told.currency_sent.amount)
     elif change is not None:
-        sender, sent = change.currency, _finite(change.amount)
+        sender, sent = change.currency, read_amount(change.amount)
     # Fees in a third currency (the chain's own coin) cannot be added up with these.
     fee = Decimal(0)
     for one in told.fees:
         if one.currency == sender:
-            fee = _EXACT.add(fee, _decimal(one.amount))
+            fee = EXACT.add(fee, read_amount(one.amount))
     place = told.crypto_address
     return Withdrawal(
         venue=NAME,
         withdrawal_id=str(told.id),
         currency=currency,
-        amount=_EXACT.add(sent, fee),
+        amount=EXACT.add(sent, fee),
         fee=fee,
         net=net,
         address=place.address if place is not None else "",
@@ -111,7 +125,7 @@ def to_withdrawal(told: wire.Transaction) -> Withdrawal:
 
 def to_balances(lines: Iterable[wire.Account]) -> tuple[Balance, ...]:
     """What is held for withdrawals on their way is not shown by the venue."""
-    return tuple(Balance(WALLET, line.currency, _decimal(line.balance), Decimal(0)) for line in lines)
+    return tuple(Balance(WALLET, line.currency, read_amount(line.balance), Decimal(0)) for line in lines)
 
 
 def to_currencies(lines: Iterable[wire.CurrencyLine]) -> tuple[Currency, ...]:
@@ -130,7 +144,7 @@ def _currency(line: wire.CurrencyLine) -> Currency:
         withdraw_enabled=is_crypto,
         deposit_enabled=is_crypto,
         fee=None,
-        minimum=_decimal(line.minimum_amount) if is_crypto else None,
+        minimum=read_amount(line.minimum_amount) if is_crypto else None,
     )
 
 
@@ -140,16 +154,3 @@ def to_deposit_address(taken: wire.TakenAddress) -> DepositAddress:
 
 def _text(tag: str | int | None) -> str:
     return "" if tag is None else str(tag)
-
-
-def _decimal(text: str) -> Decimal:
-    try:
-        return _finite(Decimal(text))
-    except InvalidOperation:
-        raise ValueError(f"not an amount: {text[:64]!r}") from None
-
-
-def _finite(number: Decimal) -> Decimal:
-    if not number.is_finite():
-        raise ValueError(f"not an amount: {number}")
-    return number

@@ -16,22 +16,48 @@ from penstock.client.errors import (
 )
 from penstock.client.steps import Lost, Pause, Reply, Send, SignedRequest, Steps
 from penstock.client.values import Prepared, Submitted, iso_time
+from penstock.core.time import Clock
+from penstock.venues.client_reply import VenueError
+from penstock.venues.client_request import OutgoingRequest
 
 T = TypeVar("T")
+Wire = TypeVar("Wire")
+
+Read = Callable[[int, bytes], T]
+"""A venue's reader of a reply's status and body. Raises VenueError for a no, and for what is none of the venue's."""
 
 READ_TRIES_MAX = 3
 READ_DELAYS_MS = (250, 1_000)
 RATE_LIMIT_PAUSE_MS_MAX = 5_000
+ARRIVAL_MARGIN_MS = 30_000
+"""A withdrawal taken in its window's last moment may still be on its way into the venue's records for so long."""
+
+# ---- withdrawing: once -------------------------------------------------------------------------------------
+
+
+def submit_once(
+    venue: str, prepared: Prepared, read_id: Read[str], is_in_doubt: Callable[[VenueError], bool]
+) -> Steps[Submitted]:
+    """Send a withdrawal as `send_once` does. read_id: gives the withdrawal's id; "" is no answer."""
+
+    def named(http_status: int, body: bytes) -> str:
+        found = read_id(http_status, body)
+        if not found:
+            raise ValueError("it says yes and names no withdrawal")
+        return found
+
+    withdrawal_id = yield from send_once(venue, prepared, named, is_in_doubt)
+    return Submitted(venue, withdrawal_id, prepared.payment, prepared.signed_at_ms)
 
 
 def send_once(
-    venue: str, prepared: Prepared, withdrawal_id: Callable[[Reply, Prepared], str]
-) -> Steps[Submitted]:
-    """Send a withdrawal, never again by itself.
+    venue: str, prepared: Prepared, read: Read[T], is_in_doubt: Callable[[VenueError], bool]
+) -> Steps[T]:
+    """Send what moves money, never again by itself. Returns what `read` makes of the answer.
 
-    withdrawal_id: reads the answer; raises VenueRefused for a no that the venue words itself, and OutcomeUnknown
-    for anything that is neither yes nor no. Raises NotSent where nothing left this machine, OutcomeUnknown where
-    no answer came.
+    is_in_doubt: whether an error, though the venue's own, leaves open how far the request got.
+    Raises NotSent where nothing left this machine; VenueRefused for a no that the venue words itself, below HTTP
+    500; OutcomeUnknown for everything else, no answer among it.
     """
     try:
         answer = yield Send(prepared.request)
@@ -47,10 +73,31 @@ def send_once(
         case Lost(reason=reason):
             raise OutcomeUnknown(venue, prepared, reason=f"no answer came back ({reason})")
         case Reply():
-            found = withdrawal_id(answer, prepared)
+            return _outcome(venue, prepared, answer, read, is_in_doubt)
         case None:
             raise AssertionError("a driver answers every Send")
-    return Submitted(venue, found, prepared.payment, prepared.signed_at_ms)
+
+
+def _outcome(
+    venue: str, prepared: Prepared, reply: Reply, read: Read[T], is_in_doubt: Callable[[VenueError], bool]
+) -> T:
+    code: int | str = ""
+    try:
+        return read(reply.status, reply.body)
+    except VenueError as error:
+        if not (error.outcome_unknown or is_in_doubt(error)):
+            raise _refusal(venue, error) from None
+        code = error.code
+        seen = f"{error.message[:200]}, code {'none' if code == '' else code}"
+    except (ValueError, RecursionError) as error:
+        seen = str(error)[:200]
+    raise OutcomeUnknown(
+        venue,
+        prepared,
+        reason=f"the answer leaves it open ({seen}, HTTP {reply.status})",
+        http_status=reply.status,
+        code=str(code) if code else None,
+    )
 
 
 def repeat_once(
@@ -73,43 +120,91 @@ def repeat_once(
     raise OutcomeUnknown(venue, prepared, reason=reason)
 
 
+# ---- reading: a few times ----------------------------------------------------------------------------------
+
+
 def ask(
     venue: str,
-    request: Callable[[], SignedRequest],
-    read: Callable[[Reply], T],
+    request: Callable[[], OutgoingRequest],
+    read: Read[Wire],
+    convert: Callable[[Wire], T],
     rate_limit_pause_ms: Callable[[Reply], int | None],
+    *,
+    rate_limit_code: int | str | None = None,
 ) -> Steps[T]:
     """Ask a few times if need be: reading changes nothing.
 
-    request: made anew for each try, since its time and signature may go stale. read: the answer; raises
-    VenueRefused for the venue's no, BadReply, ValueError or LookupError for what makes no sense.
-    rate_limit_pause_ms: how long the venue asks to wait after HTTP 429, None where it does not say.
+    request: made anew for each try, since its time and signature may go stale. convert: raises ValueError or
+    LookupError for what makes no sense. rate_limit_pause_ms: how long the venue asks to wait after HTTP 429 or
+    an error with rate_limit_code, None where it does not say.
     Raises NotSent, NoAnswer, BadReply or VenueRefused, of the last try.
     """
     problem: PenstockClientError | None = None
     for attempt in range(READ_TRIES_MAX):
-        answer = yield Send(request())
+        answer = yield Send(SignedRequest.of(request()))
         pause_ms = READ_DELAYS_MS[min(attempt, len(READ_DELAYS_MS) - 1)]
         match answer:
             case Lost(sent=sent, reason=reason):
                 problem = NoAnswer(venue, reason) if sent else NotSent(venue, reason)
             case Reply():
+                limited = answer.status == HTTPStatus.TOO_MANY_REQUESTS
                 try:
-                    return read(answer)
-                except (VenueRefused, BadReply) as error:
-                    problem = error
+                    return convert(read(answer.status, answer.body))
+                except VenueError as error:
+                    problem = _refusal(venue, error)
+                    limited = limited or error.code == rate_limit_code
                 except (ValueError, LookupError, RecursionError) as error:
                     problem = BadReply(venue, str(error), answer.status)
-                if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+                if limited:
                     asked_ms = rate_limit_pause_ms(answer)
-                    pause_ms = min(
-                        READ_DELAYS_MS[-1] if asked_ms is None else asked_ms, RATE_LIMIT_PAUSE_MS_MAX
-                    )
+                    pause_ms = READ_DELAYS_MS[-1] if asked_ms is None else asked_ms
                 elif answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
                     break
             case None:
                 raise AssertionError("a driver answers every Send")
         if attempt + 1 < READ_TRIES_MAX:
-            yield Pause(pause_ms)
+            yield Pause(min(pause_ms, RATE_LIMIT_PAUSE_MS_MAX))
     assert problem is not None
     raise problem
+
+
+def _refusal(venue: str, error: VenueError) -> PenstockClientError:
+    if not error.code:
+        return BadReply(venue, error.message, error.http_status)
+    return VenueRefused(venue, str(error.code), error.message, error.http_status, error.trace)
+
+
+def seconds_in(header: str) -> Callable[[Reply], int | None]:
+    """The pause where a venue's header says how many seconds to wait."""
+
+    def pause_ms(reply: Reply) -> int | None:
+        wait_s = _number(reply, header)
+        return None if wait_s is None else wait_s * 1000
+
+    return pause_ms
+
+
+def until_time_in(header: str, clock: Clock) -> Callable[[Reply], int | None]:
+    """The pause where a venue's header says when to come back, in Unix milliseconds by its own clock."""
+
+    def pause_ms(reply: Reply) -> int | None:
+        resets_at_ms = _number(reply, header)
+        return None if resets_at_ms is None else max(resets_at_ms - clock.now_ms(), READ_DELAYS_MS[0])
+
+    return pause_ms
+
+
+def _number(reply: Reply, header: str) -> int | None:
+    digits = reply.headers.get(header, "")[:15]
+    return int(digits) if digits.isascii() and digits.isdecimal() else None
+
+
+def as_it_is(value: T) -> T:
+    """`convert` for an answer that is passed on as the venue's wire gives it."""
+    return value
+
+
+def check_is_number(venue: str, withdrawal_id: str) -> None:
+    """Raises ValueError for an id that the venue cannot have given."""
+    if not (withdrawal_id.isascii() and withdrawal_id.isdecimal()):
+        raise ValueError(f"a withdrawal of {venue} goes by its number, not {withdrawal_id[:64]!r}")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
-from typing import Self
+from typing import Self, Unpack
 
 import httpx2
 
-from penstock.client.calls import Amount, Calls, to_account, to_address
+from penstock.client.amounts import Amount
+from penstock.client.calls import Calls
 from penstock.client.errors import OutcomeUnknown
+from penstock.client.payments import AccountDetails, AddressDetails, to_account, to_address
 from penstock.client.transport import AsyncDriver
 from penstock.client.values import (
     Balance,
@@ -25,7 +27,6 @@ from penstock.client.values import (
     Withdrawal,
 )
 from penstock.client.venue import Venue
-from penstock.core.commands import RecipientKind
 from penstock.core.time import Clock
 
 
@@ -45,6 +46,7 @@ class AsyncClient:
         self._driver = AsyncDriver(base_url, clock, transport=transport, pause=pause)
         self.venue = venue.name
         self.base_url = base_url
+        self.default_address = venue.default_address
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.venue!r}, base_url={self.base_url!r})"
@@ -53,93 +55,33 @@ class AsyncClient:
         self,
         currency: str,
         amount: Amount,
-        address: str,
-        *,
-        network: str | None = None,
-        memo: str = "",
-        wallet: str = "",
-        remark: str = "",
-        request_id: str = "",
-        debit_currency: str = "",
-        debited: bool = False,
+        address: str | None = None,
+        **details: Unpack[AddressDetails],
     ) -> Submitted:
-        payment = to_address(
-            currency,
-            amount,
-            address,
-            network,
-            memo,
-            wallet,
-            remark,
-            request_id,
-            debit_currency,
-            debited=debited,
+        return await self.withdraw_payment(
+            to_address(currency, amount, self._calls.destination(address), **details)
         )
-        return await self.withdraw_payment(payment)
 
     async def withdraw_to_account(
-        self,
-        currency: str,
-        amount: Amount,
-        recipient: str,
-        *,
-        kind: RecipientKind = RecipientKind.ACCOUNT_NUMBER,
-        area_code: str = "",
-        network: str | None = None,
-        wallet: str = "",
-        remark: str = "",
-        request_id: str = "",
+        self, currency: str, amount: Amount, recipient: str, **details: Unpack[AccountDetails]
     ) -> Submitted:
-        payment = to_account(
-            currency, amount, recipient, kind, area_code, network, wallet, remark, request_id
-        )
-        return await self.withdraw_payment(payment)
+        return await self.withdraw_payment(to_account(currency, amount, recipient, **details))
 
     async def prepare(
         self,
         currency: str,
         amount: Amount,
-        address: str,
-        *,
-        network: str | None = None,
-        memo: str = "",
-        wallet: str = "",
-        remark: str = "",
-        request_id: str = "",
-        debit_currency: str = "",
-        debited: bool = False,
+        address: str | None = None,
+        **details: Unpack[AddressDetails],
     ) -> Prepared:
-        payment = to_address(
-            currency,
-            amount,
-            address,
-            network,
-            memo,
-            wallet,
-            remark,
-            request_id,
-            debit_currency,
-            debited=debited,
+        return await self.prepare_payment(
+            to_address(currency, amount, self._calls.destination(address), **details)
         )
-        return await self.prepare_payment(payment)
 
     async def prepare_to_account(
-        self,
-        currency: str,
-        amount: Amount,
-        recipient: str,
-        *,
-        kind: RecipientKind = RecipientKind.ACCOUNT_NUMBER,
-        area_code: str = "",
-        network: str | None = None,
-        wallet: str = "",
-        remark: str = "",
-        request_id: str = "",
+        self, currency: str, amount: Amount, recipient: str, **details: Unpack[AccountDetails]
     ) -> Prepared:
-        payment = to_account(
-            currency, amount, recipient, kind, area_code, network, wallet, remark, request_id
-        )
-        return await self.prepare_payment(payment)
+        return await self.prepare_payment(to_account(currency, amount, recipient, **details))
 
     async def withdraw_payment(self, payment: Payment) -> Submitted:
         return await self._driver.run(self._calls.withdraw(payment))

@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TypeVar
-from urllib.parse import urlsplit
 
-from penstock.client.asking import ask, repeat_once, send_once
+from penstock.client.asking import ARRIVAL_MARGIN_MS, Read, ask, repeat_once, seconds_in, submit_once
 from penstock.client.bitmart_values import (
     NAME,
-    Wire,
     each,
     matches,
     network_code,
@@ -26,15 +24,9 @@ from penstock.client.bitmart_values import (
     to_fee,
     to_withdrawal,
 )
-from penstock.client.errors import (
-    BadReply,
-    NotOffered,
-    OutcomeUnknown,
-    PenstockClientError,
-    VenueRefused,
-)
+from penstock.client.errors import NotOffered, OutcomeUnknown
 from penstock.client.options import Credential, Option, VenueEntry, secret_of, text_of
-from penstock.client.steps import Reply, SignedRequest, Steps
+from penstock.client.steps import SignedRequest, Steps
 from penstock.client.values import (
     Balance,
     BookAddress,
@@ -49,19 +41,22 @@ from penstock.client.values import (
 )
 from penstock.core.time import Clock
 from penstock.venues.bitmart import client_wire as wire
+from penstock.venues.client_reply import VenueError
+from penstock.venues.client_request import OutgoingRequest
 
 T = TypeVar("T")
+Wire = TypeVar("Wire")
 
 BASE_URL = "https://api-cloud.bitmart.com"
 
 WINDOW_MS = 60_000
 """BitMart error table, 30007: a timestamp counts within a minute, either way."""
-ARRIVAL_MARGIN_MS = 30_000
-"""A request taken in the window's last moment may still be on its way into the history."""
 HISTORY_RECORDS_MAX = 1000
 
 # "Exception" and "Internal Server Error" (BitMart error table) do not say how far the request got.
 _CODES_IN_DOUBT = frozenset({60050, 60051, 60052})
+# The window's length (spot docs, "Rate Limit").
+_RATE_LIMIT_PAUSE_MS = seconds_in("x-bm-ratelimit-reset")
 
 
 class BitmartVenue:
@@ -72,6 +67,7 @@ class BitmartVenue:
     """
 
     name = NAME
+    default_address = ""
 
     def __init__(self, credentials: wire.Credentials, clock: Clock, *, at_the_venue: bool) -> None:
         self._credentials = credentials
@@ -130,12 +126,10 @@ class BitmartVenue:
                 remark=payment.remark,
                 source=payment.wallet or None,
             )
-        # What BitMart signs is "<timestamp>#<memo>#<body>"; the memo is one of the key's three secrets.
-        signed_text = f"{now_ms}#***#{request.body.decode()}"
-        return Prepared(payment, _signed(request, signed_text), now_ms, now_ms + WINDOW_MS)
+        return Prepared(payment, SignedRequest.of(request), now_ms, now_ms + WINDOW_MS)
 
     def submit(self, prepared: Prepared) -> Steps[Submitted]:
-        return send_once(NAME, prepared, _outcome)
+        return submit_once(NAME, prepared, wire.read_withdraw_id, _is_in_doubt)
 
     def repeat_identical(self, unknown: OutcomeUnknown) -> Steps[Submitted]:
         if self._at_the_venue:
@@ -204,16 +198,8 @@ class BitmartVenue:
         request = wire.deposit_address(self._credentials, currency)
         return self._read(request, wire.read_deposit_address, to_deposit_address)
 
-    def _read(
-        self, request: wire.OutgoingRequest, read: Callable[[int, bytes], Wire], convert: Callable[[Wire], T]
-    ) -> Steps[T]:
-        def converted(reply: Reply) -> T:
-            try:
-                return convert(read(reply.status, reply.body))
-            except wire.VenueError as error:
-                raise _refusal(error) from None
-
-        return ask(NAME, lambda: _signed(request), converted, _rate_limit_pause_ms)
+    def _read(self, request: OutgoingRequest, read: Read[Wire], convert: Callable[[Wire], T]) -> Steps[T]:
+        return ask(NAME, lambda: request, read, convert, _RATE_LIMIT_PAUSE_MS)
 
 
 def _refuse_unknown(payment: Payment) -> None:
@@ -226,45 +212,8 @@ def _refuse_unknown(payment: Payment) -> None:
         raise NotOffered(NAME, "remark on a transfer to another account")
 
 
-def _signed(request: wire.OutgoingRequest, signed_text: str = "") -> SignedRequest:
-    return SignedRequest(request.method, request.target, request.headers, request.body, signed_text)
-
-
-def _outcome(reply: Reply, prepared: Prepared) -> str:
-    """The withdrawal's id. Only a refusal that the venue words itself, below 500, counts as a no."""
-    code = 0
-    try:
-        withdrawal_id = wire.read_withdraw_id(reply.status, reply.body)
-    except wire.VenueError as error:
-        problem, code = _refusal(error), error.code
-        if isinstance(problem, VenueRefused) and not error.outcome_unknown and code not in _CODES_IN_DOUBT:
-            raise problem from None
-        seen = f"{error.message[:200]}, code {code}"
-    except (ValueError, RecursionError) as error:
-        seen = str(error)[:200]
-    else:
-        if withdrawal_id:
-            return withdrawal_id
-        seen = "it says yes and names no withdrawal"
-    raise OutcomeUnknown(
-        NAME,
-        prepared,
-        reason=f"the answer leaves it open ({seen}, HTTP {reply.status})",
-        http_status=reply.status,
-        code=str(code) if code else None,
-    )
-
-
-def _refusal(error: wire.VenueError) -> PenstockClientError:
-    if error.code in {0, 1000}:
-        return BadReply(NAME, error.message, error.http_status)
-    return VenueRefused(NAME, str(error.code), error.message, error.http_status, error.trace)
-
-
-def _rate_limit_pause_ms(reply: Reply) -> int | None:
-    """BitMart sends the window's length in seconds (spot docs, "Rate Limit")."""
-    window_s = reply.headers.get("x-bm-ratelimit-reset", "")[:9]
-    return int(window_s) * 1000 if window_s.isdecimal() else None
+def _is_in_doubt(error: VenueError) -> bool:
+    return error.code in _CODES_IN_DOUBT
 
 
 def _make(credentials: Mapping[str, Credential], base_url: str, clock: Clock) -> BitmartVenue:
@@ -273,8 +222,7 @@ def _make(credentials: Mapping[str, Credential], base_url: str, clock: Clock) ->
         secret_of(credentials, "api_secret"),
         secret_of(credentials, "memo").reveal().decode(errors="replace"),
     )
-    at_the_venue = (urlsplit(base_url).hostname or "").endswith(ENTRY.hosts)
-    return BitmartVenue(key, clock, at_the_venue=at_the_venue)
+    return BitmartVenue(key, clock, at_the_venue=ENTRY.answers_at(base_url))
 
 
 _CHECK_KEY = "check the key, its secret and its memo"

@@ -5,9 +5,10 @@ reply makes no sense.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TypeVar
 
+from penstock.client.amounts import EXACT, read_amount
 from penstock.client.values import (
     Balance,
     BookAddress,
@@ -27,9 +28,6 @@ Wire = TypeVar("Wire")
 NAME = "bitmart"
 
 _NETWORK = {name: ours for ours, names in NETWORK_NAMES.items() for name in (ours.upper(), *names)}
-
-# Python's default of 28 digits would round a large amount of an 18-decimal coin.
-_EXACT = Context(prec=120)
 
 _STATUS = {
     wire.Status.CREATED: Status.ACCEPTED,
@@ -63,37 +61,24 @@ def matches(record: Withdrawal, payment: Payment) -> bool:
     if payment.recipient:
         # The history shows an account or phone in the address field, a phone perhaps with its country.
         return record.address.replace(" ", "").endswith(payment.recipient)
-    same_address = record.address == payment.address or (
-        payment.address[:2].lower() == "0x" and record.address.lower() == payment.address.lower()
-    )
-    return same_address and record.memo == payment.memo
+    return record.went_to(payment)
 
 
 def each(convert: Callable[[Wire], T]) -> Callable[[Iterable[Wire]], tuple[T, ...]]:
     return lambda lines: tuple(convert(line) for line in lines)
 
 
-def _decimal(text: str) -> Decimal:
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        number = Decimal("NaN")
-    if not number.is_finite():
-        raise ValueError(f"not an amount: {text[:64]!r}")
-    return number
-
-
 def _optional(text: str | None) -> Decimal | None:
-    return None if text is None else _decimal(text)
+    return None if text is None else read_amount(text)
 
 
 def to_withdrawal(record: wire.Record) -> Withdrawal:
-    net, fee = _decimal(record.arrival), _decimal(record.fee)
+    net, fee = read_amount(record.arrival), read_amount(record.fee)
     return Withdrawal(
         venue=NAME,
         withdrawal_id=record.record_id,
         currency=record.currency,
-        amount=_EXACT.add(net, fee),
+        amount=EXACT.add(net, fee),
         fee=fee,
         net=net,
         address=record.address,
@@ -106,12 +91,12 @@ def to_withdrawal(record: wire.Record) -> Withdrawal:
 
 
 def to_balance(wallet: str, line: wire.Balance) -> Balance:
-    return Balance(wallet, line.currency, _decimal(line.available), _decimal(line.held))
+    return Balance(wallet, line.currency, read_amount(line.available), read_amount(line.held))
 
 
 def to_fee(currency: str, charge: wire.Charge) -> Fee:
     multiple = None if charge.multiple is None else Decimal(charge.multiple)
-    return Fee(currency, _decimal(charge.fee), _decimal(charge.minimum), charge.precision, multiple)
+    return Fee(currency, read_amount(charge.fee), read_amount(charge.minimum), charge.precision, multiple)
 
 
 def to_currency(line: wire.Currency) -> Currency:

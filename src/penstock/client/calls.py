@@ -1,13 +1,14 @@
-"""From a method's arguments to a venue's steps: what is the same for every venue, and for both clients."""
+"""From a method of a client to a venue's steps: what is the same for every venue, and for both clients."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
 from dataclasses import replace
-from decimal import Decimal
 
+from penstock.client.amounts import amount_text
 from penstock.client.errors import NotOffered, OutcomeUnknown
+from penstock.client.payments import check_given
 from penstock.client.steps import Lost, Reply, Send, Steps
 from penstock.client.values import (
     Balance,
@@ -21,75 +22,10 @@ from penstock.client.values import (
     Resolution,
     Submitted,
     Withdrawal,
-    amount_text,
 )
 from penstock.client.venue import Venue
-from penstock.core.commands import RecipientKind
 
 HISTORY_LIMIT_MAX = 1000
-
-Amount = str | Decimal | int
-"""Text or Decimal, or a whole number; a float is a TypeError."""
-
-
-def to_address(
-    currency: str,
-    amount: Amount,
-    address: str,
-    network: str | None,
-    memo: str,
-    wallet: str,
-    remark: str,
-    request_id: str,
-    debit_currency: str,
-    *,
-    debited: bool,
-) -> Payment:
-    """What `withdraw` is asked for, its currency and network as the caller names them.
-
-    Raises TypeError or ValueError for what is wrong at any venue.
-    """
-    text = amount_text(amount)
-    _text_given(currency=currency, address=address)
-    return Payment(
-        currency,
-        text,
-        address=address,
-        memo=memo,
-        wallet=wallet,
-        remark=remark,
-        request_id=request_id,
-        network=network or "",
-        debit_currency=debit_currency,
-        debited=debited,
-    )
-
-
-def to_account(
-    currency: str,
-    amount: Amount,
-    recipient: str,
-    kind: RecipientKind,
-    area_code: str,
-    network: str | None,
-    wallet: str,
-    remark: str,
-    request_id: str,
-) -> Payment:
-    """What `withdraw_to_account` is asked for; as `to_address`."""
-    text = amount_text(amount)
-    _text_given(currency=currency, recipient=recipient)
-    return Payment(
-        currency,
-        text,
-        recipient=recipient,
-        recipient_kind=kind,
-        area_code=area_code,
-        wallet=wallet,
-        remark=remark,
-        request_id=request_id,
-        network=network or "",
-    )
 
 
 class Calls:
@@ -97,6 +33,14 @@ class Calls:
 
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
+
+    def destination(self, address: str | None) -> str:
+        """The address that is named, else the venue's default. Raises ValueError where it has none."""
+        if address is not None:
+            return address
+        if not self._venue.default_address:
+            raise ValueError("no address is named, and the account has none of its own")
+        return self._venue.default_address
 
     def prepare(self, payment: Payment) -> Steps[Prepared]:
         return (yield from self._venue.prepare((yield from self._named(payment))))
@@ -121,7 +65,7 @@ class Calls:
 
     def _named(self, payment: Payment) -> Steps[Payment]:
         """The payment with its currency in the venue's own name. Raises ValueError for what no venue can do."""
-        _text_given(currency=payment.currency)
+        check_given(currency=payment.currency)
         if bool(payment.address) == bool(payment.recipient):
             raise ValueError("a payment goes to an address or to a recipient, to one of them")
         if payment.debited and not payment.debit_currency:
@@ -150,7 +94,7 @@ class Calls:
         return self._venue.repeat_identical(unknown)
 
     def withdrawal(self, withdrawal_id: str) -> Steps[Withdrawal]:
-        _text_given(withdrawal_id=withdrawal_id)
+        check_given(withdrawal_id=withdrawal_id)
         return self._venue.withdrawal(withdrawal_id)
 
     def withdrawals(
@@ -176,11 +120,3 @@ class Calls:
     def deposit_address(self, currency: str, network: str | None) -> Steps[DepositAddress]:
         name = yield from self._venue.currency_name(currency, network)
         return (yield from self._venue.deposit_address(name))
-
-
-def _text_given(**fields: str) -> None:
-    for name, text in fields.items():
-        if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"{name} must be text, not {type(text).__name__}")
-        if not text:
-            raise ValueError(f"{name} is empty")

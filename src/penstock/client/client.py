@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Self
+from typing import Self, Unpack
 
 import httpx2
 
-from penstock.client.calls import Amount, Calls, to_account, to_address
+from penstock.client.amounts import Amount
+from penstock.client.calls import Calls
 from penstock.client.errors import OutcomeUnknown
+from penstock.client.payments import AccountDetails, AddressDetails, to_account, to_address
 from penstock.client.transport import SyncDriver
 from penstock.client.values import (
     Balance,
@@ -28,7 +30,6 @@ from penstock.client.values import (
     Withdrawal,
 )
 from penstock.client.venue import Venue
-from penstock.core.commands import RecipientKind
 from penstock.core.time import Clock
 
 
@@ -36,9 +37,9 @@ class Client:
     """A venue account, blocking. Safe to use from several threads. Close it, or use it in a `with`.
 
     Every method may raise the errors of `client.errors`; NotOffered where the venue has no such call. Only
-    `withdraw`, `withdraw_to_account`, `repeat_identical` and a venue's own calls may raise OutcomeUnknown, and
-    then the withdrawal may have been made. currency: the venue's name ("USDT-ERC20"), or the coin ("USDT")
-    with network ("ethereum", or the venue's word).
+    the `withdraw` methods, `repeat_identical` and a venue's own calls may raise OutcomeUnknown, and then the
+    withdrawal may have been made. currency: the venue's name ("USDT-ERC20"), or the coin ("USDT")
+    with network ("ethereum", or the venue's word). default_address: the account's own, "" where it has none.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Client:
         self._driver = SyncDriver(base_url, clock, transport=transport, pause=pause)
         self.venue = venue.name
         self.base_url = base_url
+        self.default_address = venue.default_address
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.venue!r}, base_url={self.base_url!r})"
@@ -62,111 +64,53 @@ class Client:
         self,
         currency: str,
         amount: Amount,
-        address: str,
-        *,
-        network: str | None = None,
-        memo: str = "",
-        wallet: str = "",
-        remark: str = "",
-        request_id: str = "",
-        debit_currency: str = "",
-        debited: bool = False,
+        address: str | None = None,
+        **details: Unpack[AddressDetails],
     ) -> Submitted:
         """Ask for a payment to an address, once. Returns when the venue has taken it, long before it is paid.
 
-        amount: whether the venue takes its fee from it or beside it, `fee` tells. memo: the tag some networks
+        amount: whether the venue takes its fee from it or beside it, `fee` tells. address: None is the
+        default_address (edgeX's `eth_address`), a ValueError where there is none.
+
+        details: network, memo, wallet, remark, request_id, debit_currency, debited. memo: the tag some networks
         need. wallet: the venue's word for which of the own wallets pays, "" leaves it to the venue.
         request_id: your own id, where the venue takes one; "" lets the client make it, and the answer shows it.
         debit_currency: pays from another currency at the venue's rate; debited: `amount` is then what leaves
         the balance, and not what is paid out. What the venue has no field for is NotOffered or ValueError,
         never left out. Each call without a request_id is a new withdrawal.
         """
-        payment = to_address(
-            currency,
-            amount,
-            address,
-            network,
-            memo,
-            wallet,
-            remark,
-            request_id,
-            debit_currency,
-            debited=debited,
+        return self.withdraw_payment(
+            to_address(currency, amount, self._calls.destination(address), **details)
         )
-        return self.withdraw_payment(payment)
 
     def withdraw_to_account(
-        self,
-        currency: str,
-        amount: Amount,
-        recipient: str,
-        *,
-        kind: RecipientKind = RecipientKind.ACCOUNT_NUMBER,
-        area_code: str = "",
-        network: str | None = None,
-        wallet: str = "",
-        remark: str = "",
-        request_id: str = "",
+        self, currency: str, amount: Amount, recipient: str, **details: Unpack[AccountDetails]
     ) -> Submitted:
         """Ask for a payment to another account of the venue, once; no chain is involved. As `withdraw`
         otherwise.
 
-        area_code: the country's digits, for a phone.
+        details: kind, area_code, network, wallet, remark, request_id. kind: what `recipient` is, by default an
+        account number. area_code: the country's digits, for a phone.
         """
-        payment = to_account(
-            currency, amount, recipient, kind, area_code, network, wallet, remark, request_id
-        )
-        return self.withdraw_payment(payment)
+        return self.withdraw_payment(to_account(currency, amount, recipient, **details))
 
     def prepare(
         self,
         currency: str,
         amount: Amount,
-        address: str,
-        *,
-        network: str | None = None,
-        memo: str = "",
-        wallet: str = "",
-        remark: str = "",
-        request_id: str = "",
-        debit_currency: str = "",
-        debited: bool = False,
+        address: str | None = None,
+        **details: Unpack[AddressDetails],
     ) -> Prepared:
         """What `withdraw` would send in the end, signed and not sent. A venue that quotes first is asked for
         the quote, which holds nothing.
         """
-        payment = to_address(
-            currency,
-            amount,
-            address,
-            network,
-            memo,
-            wallet,
-            remark,
-            request_id,
-            debit_currency,
-            debited=debited,
-        )
-        return self.prepare_payment(payment)
+        return self.prepare_payment(to_address(currency, amount, self._calls.destination(address), **details))
 
     def prepare_to_account(
-        self,
-        currency: str,
-        amount: Amount,
-        recipient: str,
-        *,
-        kind: RecipientKind = RecipientKind.ACCOUNT_NUMBER,
-        area_code: str = "",
-        network: str | None = None,
-        wallet: str = "",
-        remark: str = "",
-        request_id: str = "",
+        self, currency: str, amount: Amount, recipient: str, **details: Unpack[AccountDetails]
     ) -> Prepared:
         """What `withdraw_to_account` would send in the end, as `prepare`."""
-        payment = to_account(
-            currency, amount, recipient, kind, area_code, network, wallet, remark, request_id
-        )
-        return self.prepare_payment(payment)
+        return self.prepare_payment(to_account(currency, amount, recipient, **details))
 
     def withdraw_payment(self, payment: Payment) -> Submitted:
         """As `withdraw` or `withdraw_to_account`: payment says it all, in the caller's names."""
@@ -181,7 +125,9 @@ class Client:
         return self._driver.run(self._calls.first_request(payment))
 
     def resolve(self, unknown: OutcomeUnknown) -> Resolution:
-        """Look in the venue's history for a withdrawal whose answer was lost. Sends nothing but reads."""
+        """What became of a withdrawal whose answer was lost: asked by its id where the venue can be asked by one,
+        else looked for in its history. Sends nothing but reads.
+        """
         return self._driver.run(self._calls.resolve(unknown))
 
     def repeat_identical(self, unknown: OutcomeUnknown, *, against_penstock: bool) -> Submitted:
@@ -189,8 +135,8 @@ class Client:
         withdrawal.
 
         against_penstock: must be True: the caller knows that the base URL is a Penstock's; a venue may pay
-        twice. Raises ValueError against the venue itself, OutcomeUnknown again when the repeat settles
-        nothing or the request's window is over.
+        twice. Raises ValueError at a venue itself that promises nothing about repeats, OutcomeUnknown again
+        when the repeat settles nothing or the request's window is over.
         """
         return self._driver.run(self._calls.repeat_identical(unknown, against_penstock=against_penstock))
 

@@ -28,6 +28,10 @@ from penstock.client.venue import Venue
 from penstock.core.time import Clock, SystemClock
 
 VenueName = Literal["bitmart", "sunx", "zoomex", "alphapo", "edgex"]
+Transport = httpx2.BaseTransport | None
+AsyncTransport = httpx2.AsyncBaseTransport | None
+Pause = Callable[[int], None] | None
+AsyncPause = Callable[[int], Awaitable[None]] | None
 VENUES: tuple[VenueName, ...] = get_args(VenueName)
 
 
@@ -45,56 +49,41 @@ def entry_of(venue: str) -> VenueEntry:
 def connect(
     venue: Literal["bitmart"],
     *,
-    base_url: str = "",
-    allow_plain_http: bool = False,
-    clock: Clock | None = None,
-    transport: httpx2.BaseTransport | None = None,
-    pause: Callable[[int], None] | None = None,
-    **credentials: Unpack[BitmartCredentials],
+    transport: Transport = None,
+    pause: Pause = None,
+    **given: Unpack[BitmartCredentials],
 ) -> Client: ...
 @overload
 def connect(
     venue: Literal["sunx"],
     *,
-    base_url: str = "",
-    allow_plain_http: bool = False,
-    clock: Clock | None = None,
-    transport: httpx2.BaseTransport | None = None,
-    pause: Callable[[int], None] | None = None,
-    **credentials: Unpack[SunxCredentials],
+    transport: Transport = None,
+    pause: Pause = None,
+    **given: Unpack[SunxCredentials],
 ) -> Client: ...
 @overload
 def connect(
     venue: Literal["zoomex"],
     *,
-    base_url: str = "",
-    allow_plain_http: bool = False,
-    clock: Clock | None = None,
-    transport: httpx2.BaseTransport | None = None,
-    pause: Callable[[int], None] | None = None,
-    **credentials: Unpack[ZoomexCredentials],
+    transport: Transport = None,
+    pause: Pause = None,
+    **given: Unpack[ZoomexCredentials],
 ) -> Client: ...
 @overload
 def connect(
     venue: Literal["alphapo"],
     *,
-    base_url: str = "",
-    allow_plain_http: bool = False,
-    clock: Clock | None = None,
-    transport: httpx2.BaseTransport | None = None,
-    pause: Callable[[int], None] | None = None,
-    **credentials: Unpack[AlphapoCredentials],
+    transport: Transport = None,
+    pause: Pause = None,
+    **given: Unpack[AlphapoCredentials],
 ) -> Client: ...
 @overload
 def connect(
     venue: Literal["edgex"],
     *,
-    base_url: str = "",
-    allow_plain_http: bool = False,
-    clock: Clock | None = None,
-    transport: httpx2.BaseTransport | None = None,
-    pause: Callable[[int], None] | None = None,
-    **credentials: Unpack[EdgexCredentials],
+    transport: Transport = None,
+    pause: Pause = None,
+    **given: Unpack[EdgexCredentials],
 ) -> Client: ...
 def connect(
     venue: str,
@@ -102,8 +91,8 @@ def connect(
     base_url: str = "",
     allow_plain_http: bool = False,
     clock: Clock | None = None,
-    transport: httpx2.BaseTransport | None = None,
-    pause: Callable[[int], None] | None = None,
+    transport: Transport = None,
+    pause: Pause = None,
     **credentials: object,
 ) -> Client:
     """A blocking client. Opens no connection yet.
@@ -134,56 +123,41 @@ def connect_with(venue: str, credentials: Mapping[str, Credential], *, base_url:
 def connect_async(
     venue: Literal["bitmart"],
     *,
-    base_url: str = "",
-    allow_plain_http: bool = False,
-    clock: Clock | None = None,
-    transport: httpx2.AsyncBaseTransport | None = None,
-    pause: Callable[[int], Awaitable[None]] | None = None,
-    **credentials: Unpack[BitmartCredentials],
+    transport: AsyncTransport = None,
+    pause: AsyncPause = None,
+    **given: Unpack[BitmartCredentials],
 ) -> AsyncClient: ...
 @overload
 def connect_async(
     venue: Literal["sunx"],
     *,
-    base_url: str = "",
-    allow_plain_http: bool = False,
-    clock: Clock | None = None,
-    transport: httpx2.AsyncBaseTransport | None = None,
-    pause: Callable[[int], Awaitable[None]] | None = None,
-    **credentials: Unpack[SunxCredentials],
+    transport: AsyncTransport = None,
+    pause: AsyncPause = None,
+    **given: Unpack[SunxCredentials],
 ) -> AsyncClient: ...
 @overload
 def connect_async(
     venue: Literal["zoomex"],
     *,
-    base_url: str = "",
-    allow_plain_http: bool = False,
-    clock: Clock | None = None,
-    transport: httpx2.AsyncBaseTransport | None = None,
-    pause: Callable[[int], Awaitable[None]] | None = None,
-    **credentials: Unpack[ZoomexCredentials],
+    transport: AsyncTransport = None,
+    pause: AsyncPause = None,
+    **given: Unpack[ZoomexCredentials],
 ) -> AsyncClient: ...
 @overload
 def connect_async(
     venue: Literal["alphapo"],
     *,
-    base_url: str = "",
-    allow_plain_http: bool = False,
-    clock: Clock | None = None,
-    transport: httpx2.AsyncBaseTransport | None = None,
-    pause: Callable[[int], Awaitable[None]] | None = None,
-    **credentials: Unpack[AlphapoCredentials],
+    transport: AsyncTransport = None,
+    pause: AsyncPause = None,
+    **given: Unpack[AlphapoCredentials],
 ) -> AsyncClient: ...
 @overload
 def connect_async(
     venue: Literal["edgex"],
     *,
-    base_url: str = "",
-    allow_plain_http: bool = False,
-    clock: Clock | None = None,
-    transport: httpx2.AsyncBaseTransport | None = None,
-    pause: Callable[[int], Awaitable[None]] | None = None,
-    **credentials: Unpack[EdgexCredentials],
+    transport: AsyncTransport = None,
+    pause: AsyncPause = None,
+    **given: Unpack[EdgexCredentials],
 ) -> AsyncClient: ...
 def connect_async(
     venue: str,
@@ -191,8 +165,8 @@ def connect_async(
     base_url: str = "",
     allow_plain_http: bool = False,
     clock: Clock | None = None,
-    transport: httpx2.AsyncBaseTransport | None = None,
-    pause: Callable[[int], Awaitable[None]] | None = None,
+    transport: AsyncTransport = None,
+    pause: AsyncPause = None,
     **credentials: object,
 ) -> AsyncClient:
     """As `connect`, for asyncio."""

@@ -1,5 +1,5 @@
-"""The credentials of every venue as keywords of `connect`, for editors and type checkers, and what is checked
-of them. The truth is each venue's `ENTRY.options`; a test holds the keywords to it.
+"""The keywords of `connect` for every venue, for editors and type checkers, and what is checked of credentials. The
+truth is each venue's `ENTRY.options`; a test holds the keywords to it.
 """
 
 from __future__ import annotations
@@ -8,9 +8,18 @@ from typing import NotRequired, TypedDict, cast
 
 from penstock.client.options import Credential, Option, SignContent, VenueEntry
 from penstock.core.secret import Secret
+from penstock.core.time import Clock
 
 
-class BitmartCredentials(TypedDict):
+class Connection(TypedDict, total=False):
+    """How a venue is reached, whichever it is; `connect` says more."""
+
+    base_url: str
+    allow_plain_http: bool
+    clock: Clock | None
+
+
+class BitmartCredentials(Connection):
     """memo: the third credential of the key."""
 
     api_key: str
@@ -18,7 +27,7 @@ class BitmartCredentials(TypedDict):
     memo: NotRequired[str | Secret | None]
 
 
-class SunxCredentials(TypedDict):
+class SunxCredentials(Connection):
     """wallet_private_key or sign_content: one of them signs the content of a withdrawal."""
 
     access_key: str
@@ -27,22 +36,24 @@ class SunxCredentials(TypedDict):
     sign_content: NotRequired[SignContent | None]
 
 
-class ZoomexCredentials(TypedDict):
+class ZoomexCredentials(Connection):
     """Of the master account: only its key may withdraw."""
 
     api_key: str
     api_secret: str | Secret
 
 
-class AlphapoCredentials(TypedDict):
+class AlphapoCredentials(Connection):
     """The key pair of the merchant."""
 
     processing_key: str
     secret_key: str | Secret
 
 
-class EdgexCredentials(TypedDict):
-    """eth_address: where withdrawals go. risk_signature: 128 hexadecimal digits, where the venue gave one."""
+class EdgexCredentials(Connection):
+    """eth_address: where a withdrawal goes that names no address. risk_signature: 128 hexadecimal digits, where the
+    venue gave one.
+    """
 
     account_id: str
     stark_private_key: str | Secret

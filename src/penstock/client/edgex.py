@@ -11,23 +11,21 @@ import hashlib
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from urllib.parse import urlsplit
 
-from penstock.client.edgex_reading import EdgexReader, refusal, signed
+from penstock.client.asking import ARRIVAL_MARGIN_MS, repeat_once, submit_once
+from penstock.client.edgex_reading import EdgexReader
 from penstock.client.edgex_values import NAME, check_payment, coin_named
-from penstock.client.errors import NotSent, OutcomeUnknown, VenueRefused
+from penstock.client.errors import OutcomeUnknown
 from penstock.client.options import Credential, Option, VenueEntry, secret_of, text_of
-from penstock.client.steps import Lost, Reply, Send, Steps
-from penstock.client.values import Payment, Prepared, Resolution, Submitted, iso_time
+from penstock.client.steps import SignedRequest, Steps
+from penstock.client.values import Payment, Prepared, Resolution, Submitted
 from penstock.core.secret import Secret
 from penstock.core.time import Clock
+from penstock.venues.client_reply import VenueError
 from penstock.venues.edgex import client_wire as wire
 
 BASE_URL = "https://pro.edgex.exchange"
-VENUE_HOSTS = (".edgex.exchange",)
 
-ARRIVAL_MARGIN_MS = 30_000
-"""A request taken in the window's last moment may still be on its way into the records."""
 NONCE_PAGES_MAX = 50
 """Of the account's withdrawals, so many pages are looked through for their nonces; the venue refuses a collision
 with an older one."""
@@ -58,7 +56,7 @@ class EdgexVenue(EdgexReader):
         new_client_id: Callable[[], str] = lambda: secrets.token_hex(16),
     ) -> None:
         super().__init__(credentials, clock, at_the_venue=at_the_venue)
-        self._eth_address = eth_address
+        self.default_address = eth_address
         self._risk_signature = risk_signature
         self._new_client_id = new_client_id
         self._nonces: dict[int, str] | None = None
@@ -70,7 +68,7 @@ class EdgexVenue(EdgexReader):
         id whose nonce is another withdrawal's; nothing but reads was sent then.
         """
         check_payment(payment)
-        address = wire.checked_address(payment.address or self._eth_address)
+        address = wire.checked_address(payment.address)
         if payment.request_id:
             wire.checked_client_id(payment.request_id)
         coin = coin_named(payment.currency, (yield from self.coins()))
@@ -86,7 +84,8 @@ class EdgexVenue(EdgexReader):
             client_id=client_id,
             risk_signature=self._risk_signature.reveal().decode(),
         )
-        return Prepared(payment, signed(request), now_ms, now_ms + wire.WINDOW_MS + 1, asked_by_id=True)
+        window_ends_ms = now_ms + wire.WINDOW_MS + 1
+        return Prepared(payment, SignedRequest.of(request), now_ms, window_ends_ms, asked_by_id=True)
 
     def _known_nonces(self) -> Steps[dict[int, str]]:
         """The nonces in use, each with its client id: those listed when first asked, and all claimed here since."""
@@ -120,66 +119,19 @@ class EdgexVenue(EdgexReader):
         raise ValueError(f"{NEW_IDS_MAX} new ids in a row have a nonce in use: the source of ids is broken")
 
     def submit(self, prepared: Prepared) -> Steps[Submitted]:
-        try:
-            answer = yield Send(prepared.request)
-        except BaseException as stopped:
-            # An interrupt or a cancellation: whoever sees it must learn that a withdrawal may be under way.
-            stopped.add_note(
-                str(OutcomeUnknown(NAME, prepared, reason="the wait for its answer was broken off"))
-            )
-            raise
-        match answer:
-            case Lost(sent=False, reason=reason):
-                raise NotSent(NAME, reason)
-            case Lost(reason=reason):
-                raise OutcomeUnknown(NAME, prepared, reason=f"no answer came back ({reason})")
-            case Reply():
-                withdrawal_id = self._outcome(answer, prepared)
-            case None:
-                raise AssertionError("a driver answers every Send")
-        return Submitted(NAME, withdrawal_id, prepared.payment, prepared.signed_at_ms)
+        return submit_once(NAME, prepared, wire.read_withdraw_id, self._is_in_doubt)
 
-    def _outcome(self, reply: Reply, prepared: Prepared) -> str:
-        """The withdrawal's id. Only a refusal that the venue words itself, below 500, counts as a no."""
-        code = ""
-        try:
-            withdrawal_id = wire.read_withdraw_id(reply.status, reply.body)
-        except wire.VenueError as error:
-            code = error.code
-            # At the venue it may be this very withdrawal, of which a proxy on the way sent a second copy.
-            maybe_itself = self._at_the_venue and "DUPLICATE" in code
-            if not (error.outcome_unknown or maybe_itself):
-                raise refusal(error) from None
-            seen = f"{error.message[:200]}, code {code or 'none'}"
-        except (ValueError, RecursionError) as error:
-            seen = str(error)[:200]
-        else:
-            if withdrawal_id:
-                return withdrawal_id
-            seen = "it says yes and names no withdrawal"
-        raise OutcomeUnknown(
-            NAME,
-            prepared,
-            reason=f"the answer leaves it open ({seen}, HTTP {reply.status})",
-            http_status=reply.status,
-            code=code or None,
-        )
+    def _is_in_doubt(self, error: VenueError) -> bool:
+        # At the venue it may be this very withdrawal, of which a proxy on the way sent a second copy.
+        return self._at_the_venue and "DUPLICATE" in str(error.code)
 
     def repeat_identical(self, unknown: OutcomeUnknown) -> Steps[Submitted]:
         prepared = unknown.prepared
         if self._at_the_venue:
             raise ValueError("edgeX itself does not say what it does with a repeated id: use resolve(...)")
-        if self._clock.now_ms() >= prepared.window_ends_ms:
-            raise OutcomeUnknown(
-                NAME, prepared, reason=f"its time for a repeat ended at {iso_time(prepared.window_ends_ms)}"
-            )
-        try:
-            return (yield from self.submit(prepared))
-        except (NotSent, VenueRefused) as error:
-            # A repeat that was not sent, or was refused, says nothing about the first request: that may
-            # still arrive.
-            reason = f"a repeat of the same bytes did not settle it ({error})"
-        raise OutcomeUnknown(NAME, prepared, reason=reason)
+        return repeat_once(
+            NAME, prepared, self.submit, now_ms=self._clock.now_ms(), ends_ms=prepared.window_ends_ms
+        )
 
     def resolve(self, unknown: OutcomeUnknown) -> Steps[Resolution]:
         """Asks by the client id: what is found is the withdrawal itself."""
@@ -208,7 +160,7 @@ def _make(credentials: Mapping[str, Credential], base_url: str, clock: Clock) ->
     return EdgexVenue(
         wire.Credentials(account_id, private_key),
         clock,
-        at_the_venue=(urlsplit(base_url).hostname or "").endswith(VENUE_HOSTS),
+        at_the_venue=ENTRY.answers_at(base_url),
         eth_address=wire.checked_address(eth_address) if eth_address else "",
         risk_signature=risk_signature,
     )
@@ -217,7 +169,7 @@ def _make(credentials: Mapping[str, Credential], base_url: str, clock: Clock) ->
 ENTRY = VenueEntry(
     name=NAME,
     base_url=BASE_URL,
-    hosts=VENUE_HOSTS,
+    hosts=(".edgex.exchange",),
     options=(
         Option("account_id", "the account's number at edgeX"),
         Option("stark_private_key", "its key on layer 2, hexadecimal", secret=True),

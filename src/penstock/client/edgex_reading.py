@@ -1,12 +1,13 @@
-"""edgeX's calls that only look, as steps, and how a reading call is repeated. Withdrawing is in `edgex.py`."""
+"""edgeX's calls that only look, as steps. Withdrawing is in `edgex.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from http import HTTPStatus
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
+from penstock.client.asking import Read, as_it_is, ask, seconds_in
 from penstock.client.edgex_values import (
     NAME,
     check_network,
@@ -16,19 +17,19 @@ from penstock.client.edgex_values import (
     to_fee,
     to_withdrawal,
 )
-from penstock.client.errors import BadReply, NoAnswer, NotOffered, NotSent, PenstockClientError, VenueRefused
-from penstock.client.steps import Lost, Pause, Reply, Send, SignedRequest, Steps
+from penstock.client.errors import NotOffered, VenueRefused
+from penstock.client.steps import Steps
 from penstock.client.values import Balance, BookAddress, Currency, DepositAddress, Fee, Status, Withdrawal
 from penstock.core.time import Clock
+from penstock.venues.client_request import OutgoingRequest
 from penstock.venues.edgex import client_wire as wire
 
 T = TypeVar("T")
 Wire = TypeVar("Wire")
 
-READ_TRIES_MAX = 3
-READ_DELAYS_MS = (250, 1_000)
-RATE_LIMIT_PAUSE_MS_MAX = 5_000
 PAGE_SIZE = 100
+# A Penstock's; the venue documents no such header.
+_RATE_LIMIT_PAUSE_MS = seconds_in("retry-after")
 
 Ids = str | Sequence[str]
 
@@ -128,7 +129,7 @@ class EdgexReader:
                 before_ms=None if to_ms is None else to_ms + 1,
             ),
             wire.read_page,
-            _as_it_is,
+            as_it_is,
         )
 
     def by_client_id(self, client_id: str) -> Steps[Withdrawal | None]:
@@ -158,20 +159,21 @@ class EdgexReader:
         return tuple(to_currency(coin) for coin in (yield from self.coins()))
 
     def addresses(self) -> Steps[tuple[BookAddress, ...]]:
-        _not_offered("address book")
+        raise NotOffered(NAME, "address book")
 
-    def deposit_address(self, currency: str) -> Steps[DepositAddress]:  # noqa: ARG002 - of the protocol
-        _not_offered("deposit address")
+    def deposit_address(self, currency: str) -> Steps[DepositAddress]:
+        del currency  # for none of them
+        raise NotOffered(NAME, "deposit address")
 
     def coins(self) -> Steps[tuple[wire.CoinFacts, ...]]:
         """What can be withdrawn; read once, since layer 2's asset ids never change."""
         if self._coins is None:
-            self._coins = yield from self._read(lambda _: wire.meta_data(), wire.read_coins, _as_it_is)
+            self._coins = yield from self._read(lambda _: wire.meta_data(), wire.read_coins, as_it_is)
         return self._coins
 
     def venue_time(self) -> Steps[int]:
         """The venue's clock, Unix milliseconds."""
-        return self._read(lambda _: wire.server_time(), wire.read_server_time, _as_it_is)
+        return self._read(lambda _: wire.server_time(), wire.read_server_time, as_it_is)
 
     # ---- what this venue alone has, its answers as they came -------------------------------------------------
 
@@ -251,66 +253,15 @@ class EdgexReader:
         """The venue's clock."""
         return self._pass(lambda _: wire.server_time())
 
-    def _pass(self, make: Callable[[int], wire.OutgoingRequest]) -> Steps[object]:
-        return self._read(make, wire.read_anything, _as_it_is)
+    def _pass(self, make: Callable[[int], OutgoingRequest]) -> Steps[object]:
+        return self._read(make, wire.read_anything, as_it_is)
 
     def _read(
-        self,
-        make: Callable[[int], wire.OutgoingRequest],
-        read: Callable[[int, bytes], Wire],
-        convert: Callable[[Wire], T],
+        self, make: Callable[[int], OutgoingRequest], read: Read[Wire], convert: Callable[[Wire], T]
     ) -> Steps[T]:
-        """Ask, a few times if need be, signed anew each time: reading changes nothing."""
-        problem: PenstockClientError | None = None
-        for attempt in range(READ_TRIES_MAX):
-            answer = yield Send(signed(make(self._clock.now_ms())))
-            pause_ms = READ_DELAYS_MS[min(attempt, len(READ_DELAYS_MS) - 1)]
-            match answer:
-                case Lost(sent=sent, reason=reason):
-                    problem = NoAnswer(NAME, reason) if sent else NotSent(NAME, reason)
-                case Reply():
-                    try:
-                        return convert(read(answer.status, answer.body))
-                    except wire.VenueError as error:
-                        problem = refusal(error)
-                    except (ValueError, LookupError, RecursionError) as error:
-                        problem = BadReply(NAME, str(error), answer.status)
-                    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-                        pause_ms = _rate_limit_pause_ms(answer)
-                    elif answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
-                        break
-                case None:
-                    raise AssertionError("a driver answers every Send")
-            if attempt + 1 < READ_TRIES_MAX:
-                yield Pause(pause_ms)
-        assert problem is not None
-        raise problem
-
-
-def _as_it_is(value: T) -> T:
-    return value
+        """make: from the time, with which each try is signed anew."""
+        return ask(NAME, lambda: make(self._clock.now_ms()), read, convert, _RATE_LIMIT_PAUSE_MS)
 
 
 def _ids(given: Ids) -> tuple[str, ...]:
     return tuple(given.split(",")) if isinstance(given, str) and given else tuple(given)
-
-
-def signed(request: wire.OutgoingRequest) -> SignedRequest:
-    return SignedRequest(request.method, request.target, request.headers, request.body, request.signed_text)
-
-
-def _not_offered(what: str) -> NoReturn:
-    raise NotOffered(NAME, what)
-
-
-def refusal(error: wire.VenueError) -> PenstockClientError:
-    if not error.code:
-        return BadReply(NAME, error.message, error.http_status)
-    return VenueRefused(NAME, error.code, error.message, error.http_status, error.trace)
-
-
-def _rate_limit_pause_ms(reply: Reply) -> int:
-    """A Penstock says in seconds when to come back; the venue documents no such header."""
-    seconds = reply.headers.get("retry-after", "")[:9]
-    asked_ms = int(seconds) * 1000 if seconds.isdecimal() else READ_DELAYS_MS[-1]
-    return min(asked_ms, RATE_LIMIT_PAUSE_MS_MAX)

@@ -5,8 +5,9 @@ where a reply makes no sense.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Decimal
 
+from penstock.client.amounts import EXACT, read_amount
 from penstock.client.errors import NotOffered
 from penstock.client.values import Balance, Currency, Fee, Payment, Status, Withdrawal
 from penstock.venues.edgex import client_wire as wire
@@ -14,9 +15,6 @@ from penstock.venues.edgex import client_wire as wire
 NAME = "edgex"
 WALLET = "collateral"
 """The one wallet that layer 2 keeps for an account."""
-
-# Python's default of 28 digits would round a large amount.
-_EXACT = Context(prec=120)
 
 _STATUS = {
     wire.Status.PENDING: Status.ACCEPTED,
@@ -63,7 +61,7 @@ def check_network(network: str, coin: wire.CoinFacts) -> None:
 
 def to_withdrawal(record: wire.Record, coins: Sequence[wire.CoinFacts]) -> Withdrawal:
     """A coin that is no longer listed goes by its id. The record tells of no fee and of no transaction."""
-    amount = _decimal(record.amount)
+    amount = read_amount(record.amount)
     return Withdrawal(
         venue=NAME,
         withdrawal_id=record.id,
@@ -85,15 +83,15 @@ def to_balances(rows: Sequence[wire.Collateral], coins: Sequence[wire.CoinFacts]
     names = {coin.coin_id: coin.name for coin in coins}
     found: list[Balance] = []
     for row in rows:
-        available = _decimal(row.available_amount)
-        held = max(_EXACT.subtract(_decimal(row.total_equity), available), Decimal(0))
+        available = read_amount(row.available_amount)
+        held = max(EXACT.subtract(read_amount(row.total_equity), available), Decimal(0))
         found.append(Balance(WALLET, names.get(row.coin_id, row.coin_id), available, held))
     return tuple(found)
 
 
 def to_fee(coin: wire.CoinFacts) -> Fee:
     """The amount asked for arrives whole (edgeX docs, "Withdrawals": on Ethereum only gas is charged)."""
-    return Fee(coin.name, Decimal(0), _decimal(coin.minimum or "0"), coin.decimals, None)
+    return Fee(coin.name, Decimal(0), read_amount(coin.minimum or "0"), coin.decimals, None)
 
 
 def to_currency(coin: wire.CoinFacts) -> Currency:
@@ -107,15 +105,5 @@ def to_currency(coin: wire.CoinFacts) -> Currency:
         # Deposits are transactions to the venue's contract, of which the client knows nothing.
         deposit_enabled=False,
         fee=Decimal(0),
-        minimum=None if coin.minimum is None else _decimal(coin.minimum),
+        minimum=None if coin.minimum is None else read_amount(coin.minimum),
     )
-
-
-def _decimal(text: str) -> Decimal:
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        number = Decimal("NaN")
-    if not number.is_finite():
-        raise ValueError(f"not an amount: {text[:64]!r}")
-    return number

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from penstock.client.venue import Venue
 from penstock.core.secret import Secret
@@ -52,6 +53,10 @@ class VenueEntry:
     advice: Mapping[str, str] = field(default_factory=dict[str, str])
     afterwards: str = ""
     when_lost: str = ""
+
+    def answers_at(self, base_url: str) -> bool:
+        """Whether the venue itself is there, which promises nothing about repeats, and no Penstock."""
+        return (urlsplit(base_url).hostname or "").endswith(self.hosts)
 
 
 def text_of(credentials: Mapping[str, Credential], name: str) -> str:

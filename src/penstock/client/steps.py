@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Self, TypeVar
+
+from penstock.venues.client_request import OutgoingRequest
 
 T = TypeVar("T")
 
@@ -27,6 +29,11 @@ class SignedRequest:
     headers: tuple[tuple[str, str], ...]
     body: bytes
     signed_text: str = ""
+
+    @classmethod
+    def of(cls, request: OutgoingRequest) -> Self:
+        """The request as a venue's wire made it."""
+        return cls(request.method, request.target, request.headers, request.body, request.signed_text)
 
     def __repr__(self) -> str:
         # Query, headers, body and signed text stay out: whoever sees them may replay the request.

@@ -8,14 +8,24 @@ caller's: after a lost answer, its records can tell.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from penstock.client.asking import READ_DELAYS_MS, ask, repeat_once, send_once
-from penstock.client.errors import BadReply, NotOffered, OutcomeUnknown, PenstockClientError, VenueRefused
+from penstock.client.asking import (
+    ARRIVAL_MARGIN_MS,
+    Read,
+    as_it_is,
+    ask,
+    check_is_number,
+    repeat_once,
+    submit_once,
+    until_time_in,
+)
+from penstock.client.errors import NotOffered, OutcomeUnknown, VenueRefused
 from penstock.client.options import Credential, Option, VenueEntry, secret_of, text_of
-from penstock.client.steps import Reply, SignedRequest, Steps
+from penstock.client.steps import SignedRequest, Steps
 from penstock.client.sunx_values import (
     NAME,
     Wallet,
@@ -41,18 +51,17 @@ from penstock.client.values import (
     Withdrawal,
 )
 from penstock.core.time import Clock
+from penstock.venues.client_reply import VenueError
+from penstock.venues.client_request import OutgoingRequest
 from penstock.venues.sunx import client_wire as wire
 
 T = TypeVar("T")
 Wire = TypeVar("Wire")
 
 BASE_URL = "https://api.sunx.io"
-VENUE_HOSTS = (".sunx.io",)
 
 WINDOW_MS = 300_000
 """SunX docs, "Authentication": a timestamp counts within five minutes, either way."""
-ARRIVAL_MARGIN_MS = 30_000
-"""A request taken in the quote's last moment may still be on its way into the records."""
 RECORDS_MAX = 500
 PAGES_MAX = 20
 
@@ -68,6 +77,7 @@ class SunxVenue:
     """
 
     name = NAME
+    default_address = ""
 
     def __init__(
         self, credentials: wire.Credentials, clock: Clock, wallet: Wallet | None, *, at_the_venue: bool
@@ -76,6 +86,8 @@ class SunxVenue:
         self._clock = clock
         self._wallet = wallet
         self._at_the_venue = at_the_venue
+        # HTX docs, "Rate limiting rule".
+        self._rate_limit_pause_ms = until_time_in("ratelimit-reset", clock)
 
     @property
     def extra_calls(self) -> Mapping[str, Callable[..., Steps[object]]]:
@@ -96,7 +108,7 @@ class SunxVenue:
         check_payment(payment, self._wallet)
         assert self._wallet is not None
 
-        def asked() -> wire.OutgoingRequest:
+        def asked() -> OutgoingRequest:
             return wire.apply(
                 self._credentials,
                 self._clock.now_ms(),
@@ -117,10 +129,11 @@ class SunxVenue:
         request = wire.confirm(self._credentials, now_ms, nonce=quote.nonce, signature=signature)
         signed_text = f"by the wallet:\n{quote.content}\nby the API key:\n{request.signed_text}"
         window_ends_ms = min(quote.expires_ms + 1, now_ms + WINDOW_MS)
-        return Prepared(payment, _signed(request, signed_text), now_ms, window_ends_ms)
+        signed = replace(SignedRequest.of(request), signed_text=signed_text)
+        return Prepared(payment, signed, now_ms, window_ends_ms)
 
     def submit(self, prepared: Prepared) -> Steps[Submitted]:
-        return send_once(NAME, prepared, _order_id)
+        return submit_once(NAME, prepared, _read_order_id, _is_in_doubt)
 
     def repeat_identical(self, unknown: OutcomeUnknown) -> Steps[Submitted]:
         """A Penstock answers the same nonce and signature with the same order, also when the quote has run out since;
@@ -155,11 +168,10 @@ class SunxVenue:
     # ---- reading -----------------------------------------------------------------------------------------------------
 
     def withdrawal(self, withdrawal_id: str) -> Steps[Withdrawal]:
-        if not (withdrawal_id.isascii() and withdrawal_id.isdecimal()):
-            raise ValueError(f"a withdrawal of {NAME} goes by its number, not {withdrawal_id[:64]!r}")
+        check_is_number(NAME, withdrawal_id)
         number = int(withdrawal_id)
 
-        def asked() -> wire.OutgoingRequest:
+        def asked() -> OutgoingRequest:
             return wire.records(
                 self._credentials,
                 self._clock.now_ms(),
@@ -209,7 +221,7 @@ class SunxVenue:
 
         currency: all of them without one. size: 1 to 500. start: the id to begin with, going down.
         """
-        return self._records(wire.Operation.DEPOSIT, currency, size, start, lambda records: records)
+        return self._records(wire.Operation.DEPOSIT, currency, size, start, as_it_is)
 
     def _records(
         self,
@@ -219,7 +231,7 @@ class SunxVenue:
         start: int | None,
         convert: Callable[[tuple[wire.Record, ...]], T],
     ) -> Steps[T]:
-        def asked() -> wire.OutgoingRequest:
+        def asked() -> OutgoingRequest:
             now_ms = self._clock.now_ms()
             return wire.records(
                 self._credentials, now_ms, operation, size=size, currency=currency, start=start
@@ -251,62 +263,18 @@ class SunxVenue:
         raise NotOffered(NAME, "deposit address")
 
     def _read(
-        self,
-        request: Callable[[], wire.OutgoingRequest],
-        read: Callable[[int, bytes], Wire],
-        convert: Callable[[Wire], T],
+        self, request: Callable[[], OutgoingRequest], read: Read[Wire], convert: Callable[[Wire], T]
     ) -> Steps[T]:
         """Ask for what changes nothing; a quote is of that kind, since it holds nothing."""
-
-        def signed() -> SignedRequest:
-            made = request()
-            return _signed(made, made.signed_text)
-
-        def understood(reply: Reply) -> T:
-            try:
-                return convert(read(reply.status, reply.body))
-            except wire.VenueError as error:
-                raise _refusal(error) from None
-
-        return ask(NAME, signed, understood, self._rate_limit_pause_ms)
-
-    def _rate_limit_pause_ms(self, reply: Reply) -> int | None:
-        """The header says when the window ends (HTX docs, "Rate limiting rule"), by the venue's clock."""
-        resets_at = reply.headers.get("ratelimit-reset", "")[:15]
-        if not (resets_at.isascii() and resets_at.isdecimal()):
-            return None
-        return max(int(resets_at) - self._clock.now_ms(), READ_DELAYS_MS[0])
+        return ask(NAME, request, read, convert, self._rate_limit_pause_ms)
 
 
-def _signed(request: wire.OutgoingRequest, signed_text: str) -> SignedRequest:
-    return SignedRequest(request.method, request.target, request.headers, request.body, signed_text)
+def _read_order_id(http_status: int, body: bytes) -> str:
+    return str(wire.read_order(http_status, body).order_id)
 
 
-def _order_id(reply: Reply, prepared: Prepared) -> str:
-    """Only a refusal that the venue words itself, below 500, counts as a no."""
-    code = ""
-    try:
-        return str(wire.read_order(reply.status, reply.body).order_id)
-    except wire.VenueError as error:
-        code = error.code
-        if not error.outcome_unknown and code not in _CODES_IN_DOUBT:
-            raise _refusal(error) from None
-        seen = f"{error.message[:200]}, code {code or 'none'}"
-    except (ValueError, RecursionError) as error:
-        seen = str(error)[:200]
-    raise OutcomeUnknown(
-        NAME,
-        prepared,
-        reason=f"the answer leaves it open ({seen}, HTTP {reply.status})",
-        http_status=reply.status,
-        code=code or None,
-    )
-
-
-def _refusal(error: wire.VenueError) -> PenstockClientError:
-    if not error.code:
-        return BadReply(NAME, error.message, error.http_status)
-    return VenueRefused(NAME, error.code, error.message, error.http_status)
+def _is_in_doubt(error: VenueError) -> bool:
+    return error.code in _CODES_IN_DOUBT
 
 
 def _make(credentials: Mapping[str, Credential], base_url: str, clock: Clock) -> SunxVenue:
@@ -320,7 +288,7 @@ def _make(credentials: Mapping[str, Credential], base_url: str, clock: Clock) ->
         wallet = wire.WalletKey(secret_of(credentials, "wallet_private_key"))
     host = urlsplit(base_url).hostname or ""
     key = wire.Credentials(text_of(credentials, "access_key"), secret_of(credentials, "secret_key"), host)
-    return SunxVenue(key, clock, wallet, at_the_venue=host.endswith(VENUE_HOSTS))
+    return SunxVenue(key, clock, wallet, at_the_venue=ENTRY.answers_at(base_url))
 
 
 _CHECK_KEY = "check the key, its secret and its permissions, and this machine's clock and address"
@@ -328,7 +296,7 @@ _CHECK_KEY = "check the key, its secret and its permissions, and this machine's 
 ENTRY = VenueEntry(
     name=NAME,
     base_url=BASE_URL,
-    hosts=VENUE_HOSTS,
+    hosts=(".sunx.io",),
     options=(
         Option("access_key", "the API key's AccessKeyId"),
         Option("secret_key", "its secret, or the PEM text of its Ed25519 private key", secret=True),

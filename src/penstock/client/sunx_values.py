@@ -5,8 +5,9 @@ ValueError where a reply makes no sense, or where the caller asks for what SunX 
 
 from __future__ import annotations
 
-from decimal import Context, Decimal
+from decimal import Decimal
 
+from penstock.client.amounts import EXACT
 from penstock.client.errors import NotOffered
 from penstock.client.options import SignContent
 from penstock.client.values import Balance, Payment, Status, Withdrawal
@@ -19,9 +20,6 @@ Wallet = wire.WalletKey | SignContent
 NAME = "sunx"
 WALLET = "account"
 """The venue has one wallet and no word for it."""
-
-# Python's default of 28 digits would round a large amount of an 18-decimal coin.
-_EXACT = Context(prec=120)
 
 _CURRENCIES = {chain: currency for currency, chain in CHAINS}
 _NETWORKS = {
@@ -155,7 +153,7 @@ def to_withdrawal(record: wire.Record) -> Withdrawal:
         venue=NAME,
         withdrawal_id=str(record.id),
         currency=record.chain or record.currency,
-        amount=_EXACT.add(record.amount, record.fee),
+        amount=EXACT.add(record.amount, record.fee),
         fee=record.fee,
         net=record.amount,
         address=record.address,
@@ -173,6 +171,6 @@ def to_withdrawals(records: tuple[wire.Record, ...]) -> tuple[Withdrawal, ...]:
 
 def to_balances(balance: wire.Balance) -> tuple[Balance, ...]:
     return tuple(
-        Balance(WALLET, line.currency, line.available, _EXACT.subtract(line.equity, line.available))
+        Balance(WALLET, line.currency, line.available, EXACT.subtract(line.equity, line.available))
         for line in balance.details
     )

@@ -11,7 +11,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import httpx2
 
@@ -29,10 +29,14 @@ ANSWER_BYTES_MAX = 8 * 1024 * 1024
 # outcome unknown, so we let go of ours first.
 KEEP_IDLE_S = 2
 
-_TIMEOUT = httpx2.Timeout(connect=CONNECT_S, write=WRITE_S, read=READ_S, pool=CONNECT_S)
-# Uncompressed, so that a small answer cannot grow into a large one here.
-_HEADERS = {"User-Agent": "penstock-client", "Accept-Encoding": "identity"}
-_LIMITS = httpx2.Limits(max_connections=16, max_keepalive_connections=4, keepalive_expiry=KEEP_IDLE_S)
+_SETTINGS: dict[str, Any] = {
+    "timeout": httpx2.Timeout(connect=CONNECT_S, write=WRITE_S, read=READ_S, pool=CONNECT_S),
+    # Uncompressed, so that a small answer cannot grow into a large one here.
+    "headers": {"User-Agent": "penstock-client", "Accept-Encoding": "identity"},
+    "limits": httpx2.Limits(max_connections=16, max_keepalive_connections=4, keepalive_expiry=KEEP_IDLE_S),
+    # No proxy that an environment names sees what is signed.
+    "trust_env": False,
+}
 
 # Raised before the first byte of the request is written. Everything else may come after it.
 _NEVER_SENT = (
@@ -85,14 +89,7 @@ class SyncDriver:
     ) -> None:
         self._clock = clock
         self._pause = pause or _wait
-        self._http = httpx2.Client(
-            base_url=base_url,
-            headers=_HEADERS,
-            timeout=_TIMEOUT,
-            limits=_LIMITS,
-            trust_env=False,
-            transport=transport,
-        )
+        self._http = httpx2.Client(base_url=base_url, transport=transport, **_SETTINGS)
 
     def run(self, steps: Steps[T]) -> T:
         """Carry the call out to its end; raises what the call raises.
@@ -158,14 +155,7 @@ class AsyncDriver:
     ) -> None:
         self._clock = clock
         self._pause = pause or _sleep
-        self._http = httpx2.AsyncClient(
-            base_url=base_url,
-            headers=_HEADERS,
-            timeout=_TIMEOUT,
-            limits=_LIMITS,
-            trust_env=False,
-            transport=transport,
-        )
+        self._http = httpx2.AsyncClient(base_url=base_url, transport=transport, **_SETTINGS)
 
     async def run(self, steps: Steps[T]) -> T:
         """As `SyncDriver.run`; a cancellation passes through the call like an interrupt."""

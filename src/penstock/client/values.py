@@ -14,35 +14,6 @@ from enum import StrEnum
 from penstock.client.steps import SignedRequest
 from penstock.core.commands import RecipientKind
 
-AMOUNT_CHARACTERS_MAX = 100
-
-
-def amount_text(amount: str | Decimal | int) -> str:
-    """The amount as the plain decimal text that goes on the wire: "0.00001", never "1E-5".
-
-    Raises TypeError for a float (its digits are not what was written down) and a bool, ValueError for
-    anything that is not a positive decimal number.
-    """
-    if isinstance(amount, bool) or not isinstance(amount, str | Decimal | int):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"amount must be text, Decimal or int, never {type(amount).__name__}")
-    if isinstance(amount, str):
-        whole, point, fraction = amount.partition(".")
-        digits = whole + fraction
-        plain = digits.isascii() and digits.isdigit() and whole != "" and (fraction != "" or not point)
-        if not plain or len(amount) > AMOUNT_CHARACTERS_MAX:
-            raise ValueError(f"amount is not a plain decimal number: {amount[:64]!r}")
-        text = amount
-    else:
-        if isinstance(amount, Decimal) and (
-            not amount.is_finite() or abs(amount.adjusted()) > AMOUNT_CHARACTERS_MAX
-        ):
-            raise ValueError(f"amount is not a number that can be paid: {amount}")
-        # Not f"{amount:f}" for both: an int would be written by way of a float.
-        text = f"{amount:f}" if isinstance(amount, Decimal) else str(amount)
-    if text.startswith("-") or not text.strip("0."):
-        raise ValueError(f"amount must be above zero: {text[:64]}")
-    return text
-
 
 def iso_time(at_ms: int) -> str:
     """Unix milliseconds as "2026-11-21T00:00:00.000Z"."""
@@ -142,7 +113,8 @@ class Submitted:
 class Withdrawal:
     """A withdrawal as the venue tells it.
 
-    amount: gross, what left the balance. net: what arrives. tx_id: "" until there is one.
+    amount: gross, what left the balance. net: what arrives. tx_id: "" until there is one. requested_at_ms: 0
+    where the venue does not tell.
     """
 
     venue: str
@@ -157,6 +129,13 @@ class Withdrawal:
     status: Status
     venue_status: str
     requested_at_ms: int
+
+    def went_to(self, payment: Payment) -> bool:
+        """Whether the address, in hexadecimal digits of any case, and the memo are the payment's."""
+        same_address = self.address == payment.address or (
+            payment.address[:2].lower() == "0x" and self.address.lower() == payment.address.lower()
+        )
+        return same_address and self.memo == payment.memo
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,11 @@ class Venue(Protocol):
     def name(self) -> str: ...
 
     @property
+    def default_address(self) -> str:
+        """The account's own address, where a call goes that names none; "" where one must be named."""
+        ...
+
+    @property
     def extra_calls(self) -> Mapping[str, Callable[..., Steps[object]]]:
         """What this venue alone offers, under its own names, with keyword arguments."""
         ...

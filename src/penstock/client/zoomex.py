@@ -10,13 +10,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from urllib.parse import urlsplit
 
-from penstock.client.errors import NotSent, OutcomeUnknown, VenueRefused
+from penstock.client.asking import ARRIVAL_MARGIN_MS, repeat_once, submit_once
+from penstock.client.errors import OutcomeUnknown
 from penstock.client.options import Credential, Option, VenueEntry, secret_of, text_of
-from penstock.client.steps import Lost, Reply, Send, Steps
-from penstock.client.values import Payment, Prepared, Resolution, Submitted, iso_time
-from penstock.client.zoomex_reading import ZoomexReader, refusal, signed
+from penstock.client.steps import SignedRequest, Steps
+from penstock.client.values import Payment, Prepared, Resolution, Submitted
+from penstock.client.zoomex_reading import ZoomexReader
 from penstock.client.zoomex_values import (
     NAME,
     chain_of,
@@ -26,15 +26,13 @@ from penstock.client.zoomex_values import (
     name_of,
 )
 from penstock.core.time import Clock
+from penstock.venues.client_reply import VenueError
 from penstock.venues.zoomex import client_wire as wire
 
 BASE_URL = "https://openapi.zoomex.com"
-VENUE_HOSTS = (".zoomex.com",)
 
 AHEAD_MS = 1_000
 """How far ahead of the venue's clock a request's time may be (Zoomex docs, "Authentication")."""
-ARRIVAL_MARGIN_MS = 30_000
-"""A request taken in the window's last moment may still be on its way into the records."""
 RECORDS_MAX = 1_000
 
 # Server timeout, server error, service error and internal error do not say how far the request got.
@@ -51,6 +49,7 @@ class ZoomexVenue(ZoomexReader):
     """
 
     name = NAME
+    default_address = ""
 
     def __init__(
         self,
@@ -103,7 +102,7 @@ class ZoomexVenue(ZoomexReader):
                 amount=payment.amount,
                 tag=payment.memo,
             )
-        return Prepared(payment, signed(request), now_ms, now_ms + wire.WITHDRAW_WINDOW_MS + 1)
+        return Prepared(payment, SignedRequest.of(request), now_ms, now_ms + wire.WITHDRAW_WINDOW_MS + 1)
 
     def _only_chain(self, coin: str) -> Steps[str]:
         listed = yield from self.query_info(coin=coin)
@@ -113,50 +112,11 @@ class ZoomexVenue(ZoomexReader):
         return chains[0]
 
     def submit(self, prepared: Prepared) -> Steps[Submitted]:
-        try:
-            answer = yield Send(prepared.request)
-        except BaseException as stopped:
-            # An interrupt or a cancellation: whoever sees it must learn that a withdrawal may be under way.
-            stopped.add_note(
-                str(OutcomeUnknown(NAME, prepared, reason="the wait for its answer was broken off"))
-            )
-            raise
-        match answer:
-            case Lost(sent=False, reason=reason):
-                raise NotSent(NAME, reason)
-            case Lost(reason=reason):
-                raise OutcomeUnknown(NAME, prepared, reason=f"no answer came back ({reason})")
-            case Reply():
-                withdrawal_id = self._outcome(answer, prepared)
-            case None:
-                raise AssertionError("a driver answers every Send")
-        return Submitted(NAME, withdrawal_id, prepared.payment, prepared.signed_at_ms)
+        return submit_once(NAME, prepared, wire.read_withdraw_id, self._is_in_doubt)
 
-    def _outcome(self, reply: Reply, prepared: Prepared) -> str:
-        """The withdrawal's id. Only a refusal that the venue words itself, below 500, counts as a no."""
-        code = 0
-        try:
-            withdrawal_id = wire.read_withdraw_id(reply.status, reply.body)
-        except wire.VenueError as error:
-            code = error.code
-            in_doubt = code in _CODES_IN_DOUBT or (
-                self._at_the_venue and code in _CODES_IN_DOUBT_AT_THE_VENUE
-            )
-            if not (error.outcome_unknown or in_doubt):
-                raise refusal(error) from None
-            seen = f"{error.message[:200]}, code {code}"
-        except (ValueError, RecursionError) as error:
-            seen = str(error)[:200]
-        else:
-            if withdrawal_id:
-                return withdrawal_id
-            seen = "it says yes and names no withdrawal"
-        raise OutcomeUnknown(
-            NAME,
-            prepared,
-            reason=f"the answer leaves it open ({seen}, HTTP {reply.status})",
-            http_status=reply.status,
-            code=str(code) if code else None,
+    def _is_in_doubt(self, error: VenueError) -> bool:
+        return error.code in _CODES_IN_DOUBT or (
+            self._at_the_venue and error.code in _CODES_IN_DOUBT_AT_THE_VENUE
         )
 
     def repeat_identical(self, unknown: OutcomeUnknown) -> Steps[Submitted]:
@@ -165,17 +125,9 @@ class ZoomexVenue(ZoomexReader):
             raise ValueError(
                 "Zoomex itself does not say what it does with a repeated requestId: use resolve(...)"
             )
-        if self._clock.now_ms() >= prepared.window_ends_ms:
-            raise OutcomeUnknown(
-                NAME, prepared, reason=f"its time for a repeat ended at {iso_time(prepared.window_ends_ms)}"
-            )
-        try:
-            return (yield from self.submit(prepared))
-        except (NotSent, VenueRefused) as error:
-            # A repeat that was not sent, or was refused, says nothing about the first request: that may
-            # still arrive.
-            reason = f"a repeat of the same bytes did not settle it ({error})"
-        raise OutcomeUnknown(NAME, prepared, reason=reason)
+        return repeat_once(
+            NAME, prepared, self.submit, now_ms=self._clock.now_ms(), ends_ms=prepared.window_ends_ms
+        )
 
     def resolve(self, unknown: OutcomeUnknown) -> Steps[Resolution]:
         """The records do not show the requestId: what is found is merely alike."""
@@ -197,15 +149,14 @@ class ZoomexVenue(ZoomexReader):
 
 
 def _make(credentials: Mapping[str, Credential], base_url: str, clock: Clock) -> ZoomexVenue:
-    host = urlsplit(base_url).hostname or ""
     key = wire.Credentials(text_of(credentials, "api_key"), secret_of(credentials, "api_secret"))
-    return ZoomexVenue(key, clock, at_the_venue=host.endswith(VENUE_HOSTS))
+    return ZoomexVenue(key, clock, at_the_venue=ENTRY.answers_at(base_url))
 
 
 ENTRY = VenueEntry(
     name=NAME,
     base_url=BASE_URL,
-    hosts=VENUE_HOSTS,
+    hosts=(".zoomex.com",),
     options=(
         Option("api_key", "an API key of the master account: no other may withdraw"),
         Option("api_secret", "its secret", secret=True),

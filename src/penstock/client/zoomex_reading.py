@@ -1,13 +1,14 @@
-"""Zoomex's calls that only look, as steps, and how a reading call is repeated. Withdrawing is in `zoomex.py`."""
+"""Zoomex's calls that only look, as steps. Withdrawing is in `zoomex.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
-from penstock.client.errors import BadReply, NoAnswer, NotOffered, NotSent, PenstockClientError, VenueRefused
-from penstock.client.steps import Lost, Pause, Reply, Send, SignedRequest, Steps
+from penstock.client.asking import Read, as_it_is, ask, check_is_number, until_time_in
+from penstock.client.errors import NotOffered, VenueRefused
+from penstock.client.steps import Steps
 from penstock.client.values import Balance, BookAddress, Currency, DepositAddress, Fee, Withdrawal
 from penstock.client.zoomex_values import (
     NAME,
@@ -19,14 +20,12 @@ from penstock.client.zoomex_values import (
     to_withdrawal,
 )
 from penstock.core.time import DAY_MS, Clock
+from penstock.venues.client_request import OutgoingRequest
 from penstock.venues.zoomex import client_wire as wire
 
 T = TypeVar("T")
 Wire = TypeVar("Wire")
 
-READ_TRIES_MAX = 3
-READ_DELAYS_MS = (250, 1_000)
-RATE_LIMIT_PAUSE_MS_MAX = 5_000
 TOO_MANY_VISITS = 10006
 
 SECOND_MS = 1_000
@@ -36,19 +35,14 @@ PIECES_MAX = 26
 PAGES_MAX = 40
 
 
-class _QuerySigned(SignedRequest):
-    """A request whose signature may stand in its target, which therefore stays out of the repr."""
-
-    def __repr__(self) -> str:
-        return f"SignedRequest(method={self.method!r}, target={self.target.partition('?')[0]!r})"
-
-
 class ZoomexReader:
     """What can be seen with one API key."""
 
     def __init__(self, credentials: wire.Credentials, clock: Clock) -> None:
         self._credentials = credentials
         self._clock = clock
+        # Zoomex docs, "Rate Limit".
+        self._rate_limit_pause_ms = until_time_in("x-bapi-limit-reset-timestamp", clock)
 
     @property
     def extra_calls(self) -> Mapping[str, Callable[..., Steps[object]]]:
@@ -62,8 +56,7 @@ class ZoomexReader:
         }
 
     def withdrawal(self, withdrawal_id: str) -> Steps[Withdrawal]:
-        if not (withdrawal_id.isascii() and withdrawal_id.isdecimal()):
-            raise ValueError(f"a withdrawal of {NAME} goes by its number, not {withdrawal_id[:64]!r}")
+        check_is_number(NAME, withdrawal_id)
         page = yield from self._read(
             lambda now_ms: wire.query_record(self._credentials, now_ms, withdraw_id=withdrawal_id),
             wire.read_records,
@@ -148,7 +141,7 @@ class ZoomexReader:
         )
 
     def addresses(self) -> Steps[tuple[BookAddress, ...]]:
-        _not_offered("address book")
+        raise NotOffered(NAME, "address book")
 
     def deposit_address(self, currency: str) -> Steps[DepositAddress]:
         coin, chain = coin_and_chain(currency)
@@ -172,12 +165,12 @@ class ZoomexReader:
                 self._credentials, now_ms, account_type=account_type, coin=coin
             ),
             wire.read_wallet_balance,
-            _as_it_is,
+            as_it_is,
         )
 
     def market_time(self) -> Steps[int]:
         """The venue's clock, in Unix milliseconds."""
-        return self._read(lambda _now_ms: wire.market_time(), wire.read_market_time, _as_it_is)
+        return self._read(lambda _now_ms: wire.market_time(), wire.read_market_time, as_it_is)
 
     def query_asset_info(self, *, account_type: str = "FUND", coin: str = "") -> Steps[wire.Wallet]:
         """The wallet FUND or SPOT, and whether the account is banned."""
@@ -186,13 +179,13 @@ class ZoomexReader:
                 self._credentials, now_ms, account_type=account_type, coin=coin
             ),
             wire.read_asset_info,
-            _as_it_is,
+            as_it_is,
         )
 
     def query_info(self, *, coin: str = "") -> Steps[tuple[wire.Coin, ...]]:
         """Coins with their chains, minimums and fees. coin: "" for all of them."""
         return self._read(
-            lambda now_ms: wire.query_info(self._credentials, now_ms, coin=coin), wire.read_coins, _as_it_is
+            lambda now_ms: wire.query_info(self._credentials, now_ms, coin=coin), wire.read_coins, as_it_is
         )
 
     def deposit_query_address(self, *, coin: str, chain: str = "") -> Steps[tuple[wire.DepositTarget, ...]]:
@@ -200,7 +193,7 @@ class ZoomexReader:
         return self._read(
             lambda now_ms: wire.deposit_query_address(self._credentials, now_ms, coin=coin, chain=chain),
             wire.read_deposit_addresses,
-            _as_it_is,
+            as_it_is,
         )
 
     def deposit_query_record(
@@ -228,62 +221,18 @@ class ZoomexReader:
                 cursor=cursor,
             ),
             wire.read_deposit_records,
-            _as_it_is,
+            as_it_is,
         )
 
     def _read(
-        self,
-        make: Callable[[int], wire.OutgoingRequest],
-        read: Callable[[int, bytes], Wire],
-        convert: Callable[[Wire], T],
+        self, make: Callable[[int], OutgoingRequest], read: Read[Wire], convert: Callable[[Wire], T]
     ) -> Steps[T]:
-        """Ask, a few times if need be, signed anew each time: reading changes nothing."""
-        problem: PenstockClientError | None = None
-        for attempt in range(READ_TRIES_MAX):
-            answer = yield Send(signed(make(self._clock.now_ms())))
-            pause_ms = READ_DELAYS_MS[min(attempt, len(READ_DELAYS_MS) - 1)]
-            match answer:
-                case Lost(sent=sent, reason=reason):
-                    problem = NoAnswer(NAME, reason) if sent else NotSent(NAME, reason)
-                case Reply():
-                    code = 0
-                    try:
-                        return convert(read(answer.status, answer.body))
-                    except wire.VenueError as error:
-                        problem, code = refusal(error), error.code
-                    except (ValueError, LookupError, RecursionError) as error:
-                        problem = BadReply(NAME, str(error), answer.status)
-                    if code == TOO_MANY_VISITS:
-                        pause_ms = self._rate_limit_pause_ms(answer)
-                    elif answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
-                        break
-                case None:
-                    raise AssertionError("a driver answers every Send")
-            if attempt + 1 < READ_TRIES_MAX:
-                yield Pause(pause_ms)
-        assert problem is not None
-        raise problem
-
-    def _rate_limit_pause_ms(self, reply: Reply) -> int:
-        """The header says when to come back (Zoomex docs, "Rate Limit"), by the venue's clock."""
-        resets_at = reply.headers.get("x-bapi-limit-reset-timestamp", "")[:15]
-        asked_ms = int(resets_at) - self._clock.now_ms() if resets_at.isdecimal() else READ_DELAYS_MS[-1]
-        return min(max(asked_ms, READ_DELAYS_MS[0]), RATE_LIMIT_PAUSE_MS_MAX)
-
-
-def _as_it_is(value: T) -> T:
-    return value
-
-
-def signed(request: wire.OutgoingRequest) -> SignedRequest:
-    return _QuerySigned(request.method, request.target, request.headers, request.body, request.signed_text)
-
-
-def _not_offered(what: str) -> NoReturn:
-    raise NotOffered(NAME, what)
-
-
-def refusal(error: wire.VenueError) -> PenstockClientError:
-    if error.code == 0:
-        return BadReply(NAME, error.message, error.http_status)
-    return VenueRefused(NAME, str(error.code), error.message, error.http_status)
+        """make: from the time, with which each try is signed anew."""
+        return ask(
+            NAME,
+            lambda: make(self._clock.now_ms()),
+            read,
+            convert,
+            self._rate_limit_pause_ms,
+            rate_limit_code=TOO_MANY_VISITS,
+        )

@@ -6,8 +6,9 @@ where a reply makes no sense.
 
 from __future__ import annotations
 
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Decimal
 
+from penstock.client.amounts import EXACT, read_amount
 from penstock.client.values import (
     Balance,
     Currency,
@@ -28,9 +29,6 @@ _CHAINS = {
     for network, (chain, chain_name) in CHAIN_NAMES.items()
     for name in (network, chain_name, chain)
 }
-
-# Python's default of 28 digits would round a large amount of an 18-decimal coin.
-_EXACT = Context(prec=120)
 
 _STATUS = {
     "Pending Review": Status.ACCEPTED,
@@ -75,31 +73,18 @@ def matches(record: Withdrawal, payment: Payment) -> bool:
     if payment.recipient:
         # A phone perhaps with its country, an e-mail perhaps in another case.
         return record.address.replace(" ", "").lower().endswith(payment.recipient.lower())
-    same_address = record.address == payment.address or (
-        payment.address[:2].lower() == "0x" and record.address.lower() == payment.address.lower()
-    )
-    return same_address and record.memo == payment.memo and chain in {"", listed_chain}
-
-
-def _decimal(text: str) -> Decimal:
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        number = Decimal("NaN")
-    if not number.is_finite():
-        raise ValueError(f"not an amount: {text[:64]!r}")
-    return number
+    return record.went_to(payment) and chain in {"", listed_chain}
 
 
 def to_withdrawal(record: wire.Record) -> Withdrawal:
-    net, fee = _decimal(record.amount), _decimal(record.withdraw_fee)
+    net, fee = read_amount(record.amount), read_amount(record.withdraw_fee)
     if record.status not in _STATUS:
         raise ValueError(f"not a status: {record.status[:64]!r}")
     return Withdrawal(
         venue=NAME,
         withdrawal_id=record.withdraw_id,
         currency=name_of(record.coin, record.chain),
-        amount=_EXACT.add(net, fee),
+        amount=EXACT.add(net, fee),
         fee=fee,
         net=net,
         address=record.to_address,
@@ -116,8 +101,8 @@ def to_balances(wallet: str, found: wire.Wallet) -> tuple[Balance, ...]:
         Balance(
             wallet,
             asset.coin,
-            _decimal(asset.free),
-            _EXACT.subtract(_decimal(asset.total_balance), _decimal(asset.free)),
+            read_amount(asset.free),
+            EXACT.subtract(read_amount(asset.total_balance), read_amount(asset.free)),
         )
         for asset in found.assets
     )
@@ -140,8 +125,8 @@ def to_currencies(coins: tuple[wire.Coin, ...]) -> tuple[Currency, ...]:
                     contract=None,
                     withdraw_enabled=pays is not None and pays.can_withdraw == 1,
                     deposit_enabled=takes is not None and takes.can_deposit == 1,
-                    fee=None if pays is None else _decimal(pays.withdraw_fee),
-                    minimum=None if pays is None else _decimal(pays.withdraw_min),
+                    fee=None if pays is None else read_amount(pays.withdraw_fee),
+                    minimum=None if pays is None else read_amount(pays.withdraw_min),
                 )
             )
     return tuple(found)
@@ -158,8 +143,8 @@ def to_fee(name: str, coins: tuple[wire.Coin, ...]) -> Fee:
             (pays,) = found
             return Fee(
                 currency=name_of(coin, pays.chain),
-                fee=_decimal(pays.withdraw_fee),
-                minimum=_decimal(pays.withdraw_min),
+                fee=read_amount(pays.withdraw_fee),
+                minimum=read_amount(pays.withdraw_min),
                 decimals=listed.accuracy,
                 multiple=None,
                 on_top=True,

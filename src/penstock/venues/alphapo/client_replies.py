@@ -14,35 +14,21 @@ from typing import Generic, TypeVar
 import msgspec
 
 from penstock.core.secret import Secret
+from penstock.venues import client_reply
 from penstock.venues.alphapo.auth import SIGNATURE_HEADER, signature
 from penstock.venues.alphapo.records import Status
 
 _OK = frozenset({200, 201})
-_SERVER_ERROR = 500
-
-FINAL_STATUSES = frozenset({Status.CONFIRMED, Status.DECLINED, Status.CANCELLED})
 
 
-class VenueError(Exception):
-    """The venue said no, or nothing that can be read.
-
-    code: the venue's; for what is wrong with fields their names, joined by ","; "" where the reply was none of the
-    venue's (a proxy's page, a cut answer). fields: what was said of each.
-    """
+class VenueError(client_reply.VenueError):
+    """code: for what is wrong with fields their names, joined by ",". fields: what was said of each."""
 
     def __init__(
         self, code: str, message: str, http_status: int, fields: Mapping[str, str] | None = None
     ) -> None:
-        super().__init__(f"{code or 'unreadable'}: {message} (HTTP {http_status})")
-        self.code = code
-        self.message = message
-        self.http_status = http_status
+        super().__init__(code, message, http_status)
         self.fields = dict(fields or {})
-
-    @property
-    def outcome_unknown(self) -> bool:
-        """Whether a create may have been carried out all the same: then ask, and never call it failed."""
-        return not self.code or self.http_status >= _SERVER_ERROR
 
     @property
     def is_taken(self) -> bool:

@@ -5,16 +5,15 @@ Amounts are decimal text. A create is never repeated: its foreign_id would be ta
 
 from __future__ import annotations
 
-import re
 from urllib.parse import urlencode
 
 import msgspec
 
 from penstock.core.secret import Secret
 from penstock.venues.alphapo import auth, routes
+from penstock.venues.client_request import OutgoingRequest, checked_amount
 from penstock.venues.venue import Route
 
-_PLAIN = re.compile(r"(0|[1-9][0-9]{0,59})(\.[0-9]{1,40})?", re.ASCII)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -23,26 +22,6 @@ class Credentials(msgspec.Struct, frozen=True):
 
     key: str
     secret: Secret
-
-    def __repr__(self) -> str:
-        return f"Credentials(key={self.key!r}, ***)"
-
-
-class OutgoingRequest(msgspec.Struct, frozen=True):
-    """Ready to be sent as it is. query: encoded, without "?". Headers hold key and signature: never log them."""
-
-    method: str
-    path: str
-    query: str
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-
-    @property
-    def target(self) -> str:
-        return f"{self.path}?{self.query}" if self.query else self.path
-
-    def __repr__(self) -> str:
-        return f"OutgoingRequest({self.method} {self.target}, headers=***)"
 
 
 def withdraw(
@@ -64,8 +43,8 @@ def withdraw(
     Raises ValueError for an amount that is not plain text.
     """
     optional = {
-        "amount": _checked(amount) if amount else "",
-        "amount_to": _checked(amount_to) if amount_to else "",
+        "amount": checked_amount(amount) if amount else "",
+        "amount_to": checked_amount(amount_to) if amount_to else "",
         "convert_to": convert_to,
         "tag": tag,
         "end_user_reference": end_user_reference,
@@ -155,7 +134,7 @@ def exchange_fixed(
 ) -> OutgoingRequest:
     """Exchange at a price that `calculate` has shown."""
     body = _exchange(sender_currency, receiver_currency, sender_amount, receiver_amount)
-    named = {"foreign_id": foreign_id, "price": _checked(price)}
+    named = {"foreign_id": foreign_id, "price": checked_amount(price)}
     return _signed(credentials, routes.EXCHANGE_FIXED, body | named)
 
 
@@ -174,7 +153,7 @@ def exchange_now(
 
 
 def ping() -> OutgoingRequest:
-    return OutgoingRequest(routes.PING.method, routes.PING.path, "", (), b"")
+    return OutgoingRequest(routes.PING.method, routes.PING.path)
 
 
 def _filters(currency_from: str, currency_to: str) -> dict[str, str]:
@@ -189,14 +168,8 @@ def _exchange(
         raise ValueError("exactly one of sender_amount and receiver_amount is given")
     body = {"sender_currency": sender_currency, "receiver_currency": receiver_currency}
     if sender_amount:
-        return body | {"sender_amount": _checked(sender_amount)}
-    return body | {"receiver_amount": _checked(receiver_amount)}
-
-
-def _checked(amount: str) -> str:
-    if _PLAIN.fullmatch(amount) is None:
-        raise ValueError(f"an amount is plain decimal text, not {amount[:64]!r}")
-    return amount
+        return body | {"sender_amount": checked_amount(sender_amount)}
+    return body | {"receiver_amount": checked_amount(receiver_amount)}
 
 
 def _signed(
@@ -213,4 +186,4 @@ def _signed(
         (auth.SIGNATURE_HEADER, sign.decode()),
         ("Content-Type", "application/json"),
     )
-    return OutgoingRequest(route.method, route.path, query, headers, body)
+    return OutgoingRequest(route.method, route.path, query, headers, body, body.decode())

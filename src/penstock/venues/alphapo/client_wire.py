@@ -1,19 +1,14 @@
 """AlphaPo for a client: requests in `client_requests`, replies in `client_replies`, under one name."""
 
 from penstock.venues.alphapo.client_replies import (
-    FINAL_STATUSES,
     Account,
     Calculation,
     CallbackRefused,
-    Created,
-    CryptoAddress,
     CurrencyLine,
     Exchanged,
     Fee,
     Money,
     Pair,
-    PairSide,
-    Row,
     TakenAddress,
     Transaction,
     VenueError,
@@ -30,7 +25,6 @@ from penstock.venues.alphapo.client_replies import (
 )
 from penstock.venues.alphapo.client_requests import (
     Credentials,
-    OutgoingRequest,
     accounts,
     calculate,
     currencies,
@@ -44,23 +38,19 @@ from penstock.venues.alphapo.client_requests import (
     withdraw,
 )
 from penstock.venues.alphapo.records import Status
+from penstock.venues.client_request import OutgoingRequest
 
 __all__ = [
-    "FINAL_STATUSES",
     "Account",
     "Calculation",
     "CallbackRefused",
-    "Created",
     "Credentials",
-    "CryptoAddress",
     "CurrencyLine",
     "Exchanged",
     "Fee",
     "Money",
     "OutgoingRequest",
     "Pair",
-    "PairSide",
-    "Row",
     "Status",
     "TakenAddress",
     "Transaction",

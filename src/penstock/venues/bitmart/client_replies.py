@@ -7,6 +7,7 @@ strict where money is: the envelope, ids, amounts and statuses must be what they
 from __future__ import annotations
 
 from enum import IntEnum
+from http import HTTPStatus
 from typing import Generic, TypeVar
 
 import msgspec
@@ -14,30 +15,10 @@ import msgspec
 from penstock.core.acts import AddressKind
 from penstock.venues.bitmart.client_requests import Operation
 from penstock.venues.bitmart.replies import ADDRESS_TYPES
+from penstock.venues.client_reply import VenueError
 
 SUCCESS = 1000
-_OK = 200
-_SERVER_ERROR = 500
 _KINDS = {wire: kind for kind, wire in ADDRESS_TYPES.items()}
-
-
-class VenueError(Exception):
-    """The venue said no, or nothing that can be read.
-
-    code: the venue's, 0 where the reply was no envelope of the venue (a proxy's page, a cut answer).
-    """
-
-    def __init__(self, code: int, message: str, http_status: int, trace: str = "") -> None:
-        super().__init__(f"{code}: {message} (HTTP {http_status})")
-        self.code = code
-        self.message = message
-        self.http_status = http_status
-        self.trace = trace
-
-    @property
-    def outcome_unknown(self) -> bool:
-        """Whether a create may have been carried out all the same: then ask, and never call it failed."""
-        return self.code == 0 or self.http_status >= _SERVER_ERROR
 
 
 class Status(IntEnum):
@@ -49,9 +30,6 @@ class Status(IntEnum):
     DONE = 3
     CANCELLED = 4
     FAILED = 5
-
-
-FINAL_STATUSES = frozenset({Status.DONE, Status.CANCELLED, Status.FAILED})
 
 
 class Charge(msgspec.Struct, frozen=True):
@@ -285,7 +263,7 @@ def _read(http_status: int, body: bytes, data: type[T]) -> T:
     """The envelope's data. Raises VenueError for an error, and for a reply that is not the venue's."""
     try:
         head = msgspec.json.decode(body, type=_Head)
-        if head.code == SUCCESS and http_status != _OK:
+        if head.code == SUCCESS and http_status != HTTPStatus.OK:
             raise VenueError(0, "the envelope says yes and the HTTP status does not", http_status, head.trace)
         if head.code != SUCCESS:
             raise VenueError(head.code, head.message, http_status, head.trace)

@@ -6,7 +6,6 @@ same object is sent again: within the timestamp's minute a Penstock answers it w
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from enum import StrEnum
 from urllib.parse import urlencode
@@ -17,9 +16,9 @@ from penstock.core.commands import RecipientKind
 from penstock.core.secret import Secret
 from penstock.venues.bitmart import auth, routes
 from penstock.venues.bitmart.messages import KINDS
+from penstock.venues.client_request import OutgoingRequest, checked_amount
 from penstock.venues.venue import Route
 
-_PLAIN = re.compile(r"(0|[1-9][0-9]{0,59})(\.[0-9]{1,40})?", re.ASCII)
 _TYPES = {kind: int(literal) for literal, kind in KINDS.items()}
 _encode = msgspec.json.Encoder().encode
 
@@ -33,23 +32,6 @@ class Credentials(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Credentials(key={self.key!r}, ***)"
-
-
-class OutgoingRequest(msgspec.Struct, frozen=True):
-    """Ready to be sent as it is. query: encoded, without "?". Headers hold the key: never log them."""
-
-    method: str
-    path: str
-    query: str
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-
-    @property
-    def target(self) -> str:
-        return f"{self.path}?{self.query}" if self.query else self.path
-
-    def __repr__(self) -> str:
-        return f"OutgoingRequest({self.method} {self.target}, headers=***)"
 
 
 class Operation(StrEnum):
@@ -73,7 +55,7 @@ def withdraw_to_address(
     currency: the venue's name ("USDT-ERC20"). amount: gross, plain decimal text. source: "SPOT" or "FUND";
     None lets the venue take spot first. Raises ValueError for an amount that is not plain text.
     """
-    body: dict[str, str | int] = {"currency": currency, "amount": _checked(amount), "address": address}
+    body: dict[str, str | int] = {"currency": currency, "amount": checked_amount(amount), "address": address}
     optional = {"address_memo": memo, "destination": remark, "sourceAccount": source}
     return _signed(credentials, now_ms, routes.APPLY, body | {k: v for k, v in optional.items() if v})
 
@@ -92,7 +74,7 @@ def withdraw_to_account(
     """Send to another BitMart account. value: its number, e-mail or phone (then area_code such as "61")."""
     body: dict[str, str | int] = {
         "currency": currency,
-        "amount": _checked(amount),
+        "amount": checked_amount(amount),
         "type": _TYPES[kind],
         "value": value,
     }
@@ -160,18 +142,11 @@ def server_time() -> OutgoingRequest:
     return _request(routes.SERVER_TIME, {}, ())
 
 
-def _checked(amount: str) -> str:
-    if _PLAIN.fullmatch(amount) is None:
-        message = f"an amount is plain decimal text, not {amount[:64]!r}"
-        raise ValueError(message)
-    return amount
-
-
 def _request(
     route: Route, asked: dict[str, str | None], headers: tuple[tuple[str, str], ...]
 ) -> OutgoingRequest:
     query = urlencode({name: value for name, value in asked.items() if value})
-    return OutgoingRequest(route.method, route.path, query, headers, b"")
+    return OutgoingRequest(route.method, route.path, query, headers)
 
 
 def _keyed(credentials: Credentials, route: Route, asked: dict[str, str | None]) -> OutgoingRequest:
@@ -190,4 +165,6 @@ def _signed(
         ("X-BM-TIMESTAMP", timestamp),
         ("Content-Type", "application/json"),
     )
-    return OutgoingRequest(route.method, route.path, "", headers, body)
+    # What is signed is "<timestamp>#<memo>#<body>"; the memo is one of the key's three secrets.
+    signed_text = f"{timestamp}#***#{body.decode()}"
+    return OutgoingRequest(route.method, route.path, "", headers, body, signed_text)

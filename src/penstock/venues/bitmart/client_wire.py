@@ -1,7 +1,6 @@
 """BitMart for a client: requests in `client_requests`, replies in `client_replies`, under one name."""
 
 from penstock.venues.bitmart.client_replies import (
-    FINAL_STATUSES,
     Balance,
     BookAddress,
     Charge,
@@ -9,7 +8,6 @@ from penstock.venues.bitmart.client_replies import (
     DepositAddress,
     Record,
     Status,
-    VenueError,
     read_account_wallet,
     read_address_list,
     read_charge,
@@ -24,7 +22,6 @@ from penstock.venues.bitmart.client_replies import (
 from penstock.venues.bitmart.client_requests import (
     Credentials,
     Operation,
-    OutgoingRequest,
     account_wallet,
     address_list,
     charge,
@@ -37,9 +34,10 @@ from penstock.venues.bitmart.client_requests import (
     withdraw_to_account,
     withdraw_to_address,
 )
+from penstock.venues.client_reply import VenueError
+from penstock.venues.client_request import OutgoingRequest
 
 __all__ = [
-    "FINAL_STATUSES",
     "Balance",
     "BookAddress",
     "Charge",

@@ -7,33 +7,15 @@ statuses must be what they are said to be.
 from __future__ import annotations
 
 from enum import StrEnum
+from http import HTTPStatus
 from typing import Generic, TypeVar
 
 import msgspec
 
+from penstock.venues.client_reply import VenueError
+
 SUCCESS = "SUCCESS"
-_OK = 200
-_SERVER_ERROR = 500
 _HEX_BASE = 16
-
-
-class VenueError(Exception):
-    """The venue said no, or nothing that can be read.
-
-    code: the venue's, "" where the reply was no envelope of the venue (a proxy's page, a cut answer).
-    """
-
-    def __init__(self, code: str, message: str, http_status: int, trace: str = "") -> None:
-        super().__init__(f"{code}: {message} (HTTP {http_status})")
-        self.code = code
-        self.message = message
-        self.http_status = http_status
-        self.trace = trace
-
-    @property
-    def outcome_unknown(self) -> bool:
-        """Whether a create may have been carried out all the same: then ask, and never call it failed."""
-        return not self.code or self.http_status >= _SERVER_ERROR
 
 
 class Status(StrEnum):
@@ -246,7 +228,7 @@ def _read(http_status: int, body: bytes, data: type[T]) -> T:
     """The envelope's data. Raises VenueError for an error, and for a reply that is not the venue's."""
     try:
         head = msgspec.json.decode(body, type=_Head)
-        if head.code == SUCCESS and http_status != _OK:
+        if head.code == SUCCESS and http_status != HTTPStatus.OK:
             raise VenueError("", "the envelope says yes and the HTTP status does not", http_status)
         if head.code != SUCCESS:
             raise VenueError(head.code, head.msg or "", http_status, head.trace_id or "")

@@ -16,6 +16,7 @@ from eth_utils.address import is_checksum_address
 from penstock.core.amounts import parse_amount
 from penstock.core.refusals import Refused
 from penstock.core.secret import Secret
+from penstock.venues.client_request import OutgoingRequest
 from penstock.venues.edgex import l2, routes, signed_text, stark
 from penstock.venues.edgex.client_replies import CoinFacts
 from penstock.venues.edgex.messages import CLIENT_ID_CHARACTERS_MAX, is_client_id
@@ -33,27 +34,6 @@ class Credentials(msgspec.Struct, frozen=True):
 
     account_id: str
     stark_private_key: Secret
-
-    def __repr__(self) -> str:
-        return f"Credentials(account_id={self.account_id!r}, ***)"
-
-
-class OutgoingRequest(msgspec.Struct, frozen=True):
-    """Ready to be sent as it is. query: encoded, without "?". signed_text: what the request's signature covers."""
-
-    method: str
-    path: str
-    query: str
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-    signed_text: str
-
-    @property
-    def target(self) -> str:
-        return f"{self.path}?{self.query}" if self.query else self.path
-
-    def __repr__(self) -> str:
-        return f"OutgoingRequest({self.method} {self.target}, headers=***)"
 
 
 def create_withdraw(
@@ -197,7 +177,7 @@ def meta_data() -> OutgoingRequest:
 
 
 def _public(route: Route) -> OutgoingRequest:
-    return OutgoingRequest(route.method, route.path, "", (), b"", "")
+    return OutgoingRequest(route.method, route.path)
 
 
 def _get(credentials: Credentials, now_ms: int, route: Route, asked: Mapping[str, str]) -> OutgoingRequest:

@@ -1,14 +1,14 @@
 """edgeX for a client: requests in `client_requests`, replies in `client_replies`, under one name."""
 
+from penstock.venues.client_reply import VenueError
+from penstock.venues.client_request import OutgoingRequest
 from penstock.venues.edgex.auth import WINDOW_MS
 from penstock.venues.edgex.client_replies import (
     CoinFacts,
     Collateral,
-    NormalRecord,
     Page,
     Record,
     Status,
-    VenueError,
     read_anything,
     read_coins,
     read_collateral,
@@ -20,7 +20,6 @@ from penstock.venues.edgex.client_replies import (
 )
 from penstock.venues.edgex.client_requests import (
     Credentials,
-    OutgoingRequest,
     account_asset,
     account_by_id,
     active_withdraw,
@@ -44,7 +43,6 @@ __all__ = [
     "CoinFacts",
     "Collateral",
     "Credentials",
-    "NormalRecord",
     "OutgoingRequest",
     "Page",
     "Record",

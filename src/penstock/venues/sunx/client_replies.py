@@ -8,35 +8,17 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
+from http import HTTPStatus
 from typing import Generic, TypeVar
 
 import msgspec
 
+from penstock.venues.client_reply import VenueError
 from penstock.venues.sunx.client_requests import Operation
 from penstock.venues.sunx.content import is_nonce
 
-_OK = 200
-_SERVER_ERROR = 500
 _ACCOUNT_SUCCESS = 200
 _EXPONENT_MAX = 100
-
-
-class VenueError(Exception):
-    """The venue said no, or nothing that can be read.
-
-    code: the venue's, "" where the reply was no envelope of the venue (a proxy's page, a cut answer).
-    """
-
-    def __init__(self, code: str, message: str, http_status: int) -> None:
-        super().__init__(f"{code}: {message} (HTTP {http_status})")
-        self.code = code
-        self.message = message
-        self.http_status = http_status
-
-    @property
-    def outcome_unknown(self) -> bool:
-        """Whether a confirmation may have been carried out all the same."""
-        return not self.code or self.http_status >= _SERVER_ERROR
 
 
 class State(StrEnum):
@@ -207,7 +189,7 @@ def _read(http_status: int, body: bytes, data: type[T]) -> T:
         refusal = head.refusal()
         if refusal is not None:
             raise VenueError(*refusal, http_status)
-        if http_status != _OK:
+        if http_status != HTTPStatus.OK:
             raise VenueError("", "the envelope says yes and the HTTP status does not", http_status)
         return msgspec.json.decode(body, type=_Envelope[data]).data
     except msgspec.DecodeError as error:

@@ -7,7 +7,6 @@ quote's content, and is the only request that moves money.
 from __future__ import annotations
 
 import base64
-import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from urllib.parse import quote
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from penstock.core.secret import Secret
+from penstock.venues.client_request import OutgoingRequest, checked_amount
 from penstock.venues.sunx import auth, routes
 from penstock.venues.sunx.query import SIGNATURE, canonical_query
 from penstock.venues.venue import Route
@@ -24,7 +24,6 @@ from penstock.venues.venue import Route
 NO_FEE = "0"
 """What is sent as the fee: the venue puts its own into the content (SunX docs, `fee` of apply)."""
 
-_PLAIN = re.compile(r"(0|[1-9][0-9]{0,59})(\.[0-9]{1,40})?", re.ASCII)
 _PEM = b"-----BEGIN PRIVATE KEY-----"
 _encode = msgspec.json.Encoder().encode
 
@@ -44,9 +43,6 @@ class Credentials(msgspec.Struct, frozen=True):
         if self.is_pem:
             _ed25519_key(self.secret)
 
-    def __repr__(self) -> str:
-        return f"Credentials(access_key={self.access_key!r}, host={self.host!r}, ***)"
-
     @property
     def is_pem(self) -> bool:
         return self.secret.reveal().strip().startswith(_PEM)
@@ -56,23 +52,6 @@ class Credentials(msgspec.Struct, frozen=True):
         if self.is_pem:
             return base64.b64encode(_ed25519_key(self.secret).sign(text)).decode()
         return auth.hmac_signature(self.secret.reveal(), text).decode()
-
-
-class OutgoingRequest(msgspec.Struct, frozen=True):
-    """Ready to be sent as it is. target: path and query; it holds the signature, so it is not shown.
-
-    signed_text: what the API signature covers.
-    """
-
-    method: str
-    path: str
-    target: str
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-    signed_text: str
-
-    def __repr__(self) -> str:
-        return f"OutgoingRequest({self.method} {self.path}?***)"
 
 
 class Operation(StrEnum):
@@ -91,9 +70,13 @@ def apply(
     credentials: Credentials, now_ms: int, *, address: str, currency: str, chain: str, amount: str
 ) -> OutgoingRequest:
     """Ask for a quote to be signed. amount: what is to arrive, plain decimal text, else ValueError."""
-    if _PLAIN.fullmatch(amount) is None:
-        raise ValueError(f"an amount is plain decimal text, not {amount[:64]!r}")
-    body = {"address": address, "currency": currency, "chain": chain, "amount": amount, "fee": NO_FEE}
+    body = {
+        "address": address,
+        "currency": currency,
+        "chain": chain,
+        "amount": checked_amount(amount),
+        "fee": NO_FEE,
+    }
     return _request(credentials, now_ms, routes.APPLY, {}, _encode(body))
 
 
@@ -144,8 +127,8 @@ def _request(
         headers.append(("CLOUD-EXCHANGE", routes.CLOUD_EXCHANGE))
     if body:
         headers.append(("Content-Type", "application/json"))
-    target = f"{route.path}?{query.decode()}&{SIGNATURE}={signature}"
-    return OutgoingRequest(route.method, route.path, target, tuple(headers), body, text.decode())
+    sent = f"{query.decode()}&{SIGNATURE}={signature}"
+    return OutgoingRequest(route.method, route.path, sent, tuple(headers), body, text.decode())
 
 
 def _ed25519_key(secret: Secret) -> Ed25519PrivateKey:

@@ -1,5 +1,7 @@
 """SunX for a client: requests, replies, the content and the wallet's signature over it, under one name."""
 
+from penstock.venues.client_reply import VenueError
+from penstock.venues.client_request import OutgoingRequest
 from penstock.venues.sunx.client_replies import (
     Balance,
     BalanceDetail,
@@ -8,7 +10,6 @@ from penstock.venues.sunx.client_replies import (
     Quote,
     Record,
     State,
-    VenueError,
     read_balance,
     read_order,
     read_quote,
@@ -18,20 +19,18 @@ from penstock.venues.sunx.client_requests import (
     Credentials,
     Direction,
     Operation,
-    OutgoingRequest,
     apply,
     balance,
     confirm,
     records,
 )
 from penstock.venues.sunx.client_wallet import WalletKey
-from penstock.venues.sunx.content import Content, read_content
+from penstock.venues.sunx.content import read_content
 from penstock.venues.sunx.wallet import read_signature, signer
 
 __all__ = [
     "Balance",
     "BalanceDetail",
-    "Content",
     "Credentials",
     "Direction",
     "Operation",

@@ -7,13 +7,15 @@ Source: TIP-191 and TronWeb 6.5.1, utils/message. Pure computing with the public
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import msgspec
-from base58_bech32.base58 import b58encode_check
+from base58_bech32.base58 import b58decode_check, b58encode_check
 from coincurve import PublicKey
-from eth_utils.crypto import keccak
+from eth_hash.auto import keccak
 
 SIGNATURE_CHARACTERS_MAX = 132
+ADDRESSES_KEPT = 8_192
 
 _HEX = re.compile(r"(?:0x)?([0-9a-fA-F]{130})", re.ASCII)
 _ADDRESS_VERSION = b"\x41"
@@ -53,14 +55,33 @@ def digest(content: str) -> bytes:
 
 def signer(content: str, signature: Signature) -> str | None:
     """The TRON address whose key signed the content; None where no key can have made the signature."""
-    try:
-        public = PublicKey.from_signature_and_message(signature.octets, digest(content), hasher=None)
-    except ValueError:
-        return None
-    return address_of(public.format(compressed=False))
+    octets = _signer(digest(content), signature)
+    return None if octets is None else b58encode_check(octets).decode()
+
+
+def is_signed_by(address: str, digest: bytes, signature: Signature) -> bool:
+    """Whether the key behind a TRON address signed the 32 bytes."""
+    return _signer(digest, signature) == _octets(address)
 
 
 def address_of(public_key: bytes) -> str:
     """Base58Check address. public_key: 65 bytes, uncompressed, first byte 0x04."""
-    account = keccak(public_key[1:])[-20:]
-    return b58encode_check(_ADDRESS_VERSION + account).decode()
+    return b58encode_check(_octets_of(public_key)).decode()
+
+
+def _signer(digest: bytes, signature: Signature) -> bytes | None:
+    try:
+        public = PublicKey.from_signature_and_message(signature.octets, digest, hasher=None)
+    except ValueError:
+        return None
+    return _octets_of(public.format(compressed=False))
+
+
+def _octets_of(public_key: bytes) -> bytes:
+    return _ADDRESS_VERSION + keccak(public_key[1:])[-20:]
+
+
+@lru_cache(maxsize=ADDRESSES_KEPT)
+def _octets(address: str) -> bytes:
+    """The 21 octets of an address. Raises ValueError for what is no Base58Check text."""
+    return b58decode_check(address)

@@ -6,31 +6,14 @@ differ (a number as text, a member that is missing), and strict where money is: 
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Generic, TypeVar
 
 import msgspec
 
+from penstock.venues.client_reply import VenueError
+
 SUCCESS = 0
-_OK = 200
-_SERVER_ERROR = 500
-
-
-class VenueError(Exception):
-    """The venue said no, or nothing that can be read.
-
-    code: the venue's, 0 where the reply was no envelope of the venue (a proxy's page, a cut answer).
-    """
-
-    def __init__(self, code: int, message: str, http_status: int) -> None:
-        super().__init__(f"{code}: {message} (HTTP {http_status})")
-        self.code = code
-        self.message = message
-        self.http_status = http_status
-
-    @property
-    def outcome_unknown(self) -> bool:
-        """Whether a create may have been carried out all the same: then ask, and never call it failed."""
-        return self.code == 0 or self.http_status >= _SERVER_ERROR
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -237,7 +220,7 @@ def _read(http_status: int, body: bytes, result: type[T]) -> T:
             raise VenueError(0, "the reply is no Zoomex envelope: it holds no code", http_status)
         if code != SUCCESS:
             raise VenueError(code, head.retMsg or head.ret_msg, http_status)
-        if http_status != _OK:
+        if http_status != HTTPStatus.OK:
             raise VenueError(0, "the envelope says yes and the HTTP status does not", http_status)
         return msgspec.json.decode(body, type=_Envelope[result]).result
     except msgspec.DecodeError as error:

@@ -15,6 +15,7 @@ import msgspec
 
 from penstock.core.commands import RecipientKind
 from penstock.core.secret import Secret
+from penstock.venues.client_request import OutgoingRequest, checked_amount
 from penstock.venues.venue import Route
 from penstock.venues.zoomex import auth, routes
 from penstock.venues.zoomex.create import KINDS
@@ -27,7 +28,6 @@ PAGE_SIZE_MAX = 50
 ON_CHAIN, BETWEEN_ACCOUNTS, ANY_TYPE = 0, 1, 2
 """`withdrawType`, and `type` of deposits."""
 
-_PLAIN = re.compile(r"(0|[1-9][0-9]{0,59})(\.[0-9]{1,40})?", re.ASCII)
 _REQUEST_ID = re.compile(r"[0-9A-Za-z]{1,64}")
 _AREA_CODE = re.compile(r"[1-9][0-9]{0,3}")
 _TYPES = {kind: number for number, kind in KINDS.items()}
@@ -41,30 +41,6 @@ class Credentials(msgspec.Struct, frozen=True):
 
     key: str
     secret: Secret
-
-    def __repr__(self) -> str:
-        return f"Credentials(key={self.key!r}, ***)"
-
-
-class OutgoingRequest(msgspec.Struct, frozen=True):
-    """Ready to be sent as it is. query: encoded, without "?"; it may hold the signature, so it is not shown.
-
-    signed_text: what the signature covers. Headers hold the key: never log them.
-    """
-
-    method: str
-    path: str
-    query: str
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-    signed_text: str = ""
-
-    @property
-    def target(self) -> str:
-        return f"{self.path}?{self.query}" if self.query else self.path
-
-    def __repr__(self) -> str:
-        return f"OutgoingRequest({self.method} {self.path}, ***)"
 
 
 def create(
@@ -88,7 +64,7 @@ def create(
         "coin": coin,
         "chain": chain,
         "address": address,
-        "amount": _checked_amount(amount),
+        "amount": checked_amount(amount),
         **({"tag": tag} if tag else {}),
     }
     return _by_parameters(credentials, now_ms, routes.CREATE, members, WITHDRAW_WINDOW_MS)
@@ -115,7 +91,7 @@ def inner_create(
         "coin": coin,
         "addressType": _TYPES[kind],
         "address": address,
-        "amount": _checked_amount(amount),
+        "amount": checked_amount(amount),
     }
     if kind is RecipientKind.PHONE:
         if _AREA_CODE.fullmatch(area_code) is None:
@@ -213,13 +189,7 @@ def wallet_balance(
 
 
 def market_time() -> OutgoingRequest:
-    return OutgoingRequest(routes.MARKET_TIME.method, routes.MARKET_TIME.path, "", (), b"")
-
-
-def _checked_amount(amount: str) -> str:
-    if _PLAIN.fullmatch(amount) is None:
-        raise ValueError(f"an amount is plain decimal text, not {amount[:64]!r}")
-    return amount
+    return OutgoingRequest(routes.MARKET_TIME.method, routes.MARKET_TIME.path)
 
 
 def _checked_id(request_id: str) -> str:
