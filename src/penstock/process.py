@@ -86,13 +86,28 @@ def settle_memory() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
+def _log_to_stderr() -> None:
+    """As structlog does by itself, but for tracebacks: by default they show the local variables of every frame, and in
+    these are the database's password, customers' requests and whole tables.
+    """
+    shown = [
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+        if isinstance(processor, structlog.dev.ConsoleRenderer)
+        else processor
+        for processor in structlog.get_config()["processors"]
+    ]
+    structlog.configure(processors=shown, logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+
+
 def prepare_process() -> None:
     """What holds for the whole process: logs to stderr, thread switching, crash points where a test asks for
     them.
     """
     if not __debug__:
         raise SettingsInvalid("python -O removes the checks that money rests on; run without it")
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    _log_to_stderr()
     # The writer thread and the event loop hand work to each other; the default 5 ms would be felt in every
     # answer.
     sys.setswitchinterval(0.0005)

@@ -105,6 +105,42 @@ def test_a_key_of_every_venue_is_taken_as_it_is(
     assert (found.venue, found.secret.decode(), found.passphrase) == (venue, secret, passphrase)
 
 
+@pytest.mark.parametrize(
+    "venue, changes, field",
+    [
+        ("edgex", {"key_id": "0543429922991899150"}, "key_id"),
+        ("edgex", {"key_id": "9223372036854775808"}, "key_id"),
+        ("edgex", {"key_id": "543429922991899150x"}, "key_id"),
+        # The same x with another y, and an x that no point has.
+        ("edgex", {"secret": STARK_KEY[:-1] + "5"}, "secret"),
+        ("edgex", {"secret": "0x" + "5".zfill(64)}, "secret"),
+        ("edgex", {"secret": "not-a-stark-key"}, "secret"),
+        ("edgex", {"passphrase": ""}, "passphrase"),
+        ("edgex", {"passphrase": ADDRESS[:-1]}, "passphrase"),
+        ("sunx", {"secret": "ed25519:" + "70ac4c00" * 7}, "secret"),
+        ("sunx", {"secret": "ed25519:" + "g" * 64}, "secret"),
+        ("sunx", {"secret": "Ed25519:" + "70ac4c00e803e6a2" * 4}, "secret"),
+    ],
+)
+def test_a_key_that_no_signature_could_fit_is_refused(
+    world: World, venue: str, changes: dict[str, str], field: str
+) -> None:
+    good = {"venue": venue, "key_id": "543429922991899150", "secret": STARK_KEY, "passphrase": ADDRESS}
+    where = f"/accounts/{world.account()}/keys"
+    assert world.refusal("POST", where, good | changes) == (422, "parameter_invalid", field)
+    world.send("POST", where, good)
+
+
+def test_a_public_key_cannot_be_drawn_at_random(world: World) -> None:
+    refused = world.refusal("POST", f"/accounts/{world.account()}/keys", {"venue": "edgex"})
+    assert refused == (422, "parameter_invalid", "key_id")
+
+
+def test_a_refused_key_is_not_repeated(world: World) -> None:
+    body = {"venue": "edgex", "key_id": "543429922991899150", "secret": "hunter2-hunter2"}
+    assert "hunter2" not in world.ask("POST", f"/accounts/{world.account()}/keys", body).text
+
+
 @pytest.mark.parametrize("ip", ["10.0.0.1/8", "localhost", "1.2.3.4,5.6.7.8", "fe80::1%a", ""])
 def test_a_key_takes_only_addresses_that_can_ever_match(world: World, ip: str) -> None:
     body = {"venue": "bitmart", "allowed_ips": [ip]}

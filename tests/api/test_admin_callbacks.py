@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from penstock.webhooks.target import URL_LENGTH_MAX
@@ -154,3 +155,12 @@ def test_a_refusal_does_not_repeat_what_the_url_may_hide(world: World) -> None:
     path = customer(world)
     for url in ("https://user:hunter2@example.org/", "http://example.org/?token=hunter2"):
         assert "hunter2" not in world.ask("PUT", path, {"url": url, "key_id": "key-1"}).text
+
+
+def test_the_audit_keeps_no_query_of_a_callbacks_url(world: World) -> None:
+    path = customer(world)
+    for url in ("https://shop.example.org/paid?token=hunter2", "https://shop.example.org/paid"):
+        world.send("PUT", path, {"url": url, "key_id": "key-1"})
+    kept = [msgspec.json.decode(row.detail)["url"] for row in world.audit() if row.act == "SetCallback"]
+    assert kept == ["https://shop.example.org/paid", "https://shop.example.org/paid?***"]
+    assert "hunter2" not in world.raw("GET", "/audit").text

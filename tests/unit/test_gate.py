@@ -189,6 +189,20 @@ def test_an_unknown_key_is_looked_up_once_until_something_changes() -> None:
     assert store.looked_up == ["guess"] * 3
 
 
+def test_whoever_is_alone_keeps_keys_until_it_hears_of_a_change() -> None:
+    clock, store = Clock(), Store()
+    look_up = KeyDirectory(store, clock, None).look_up
+    for _ in range(3):
+        clock.ms += 10 * keys.KEPT_MS
+        assert look_up(KEY) is not None
+        assert look_up("guess") is None
+    assert store.looked_up == [KEY, "guess"]
+    store.keys_generation += 1
+    look_up(KEY)
+    look_up("guess")
+    assert store.looked_up == [KEY, "guess"] * 2
+
+
 def test_guesses_take_bounded_room_and_push_no_real_key_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keys, "UNKNOWN_MAX", 3)
     store, look_up = directory(Clock())

@@ -6,8 +6,10 @@ from penstock.venues.alphapo import Alphapo
 from penstock.venues.alphapo.callbacks import write_callback as alphapo_callback
 from penstock.venues.bitmart import Bitmart
 from penstock.venues.edgex import Edgex
+from penstock.venues.edgex.keys import check_key as edgex_key
 from penstock.venues.sunx import Sunx
-from penstock.venues.venue import Venue, World, WriteCallback
+from penstock.venues.sunx.keys import check_key as sunx_key
+from penstock.venues.venue import CheckKey, Venue, World, WriteCallback
 from penstock.venues.zoomex import Zoomex
 
 
@@ -27,3 +29,6 @@ def venues(world: World, cursor_key: bytes) -> list[Venue]:
 
 CALLBACKS: dict[str, WriteCallback] = {"alphapo": alphapo_callback}
 """How the venues that call their customers back write those calls."""
+
+KEY_CHECKS: dict[str, CheckKey] = {"edgex": edgex_key, "sunx": sunx_key}
+"""What a key has to be at the venues where it is not just any text."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 
 import structlog
@@ -13,6 +14,7 @@ from penstock.core.refusals import InDoubt, RefusalCode, Refused, Unavailable
 from penstock.core.states import AttemptState, State
 from penstock.engine.rows import WithdrawalRow
 from penstock.engine.sending_rows import AttemptRow, LaneRow
+from penstock.store.outage import Outage
 from penstock.workers.lane import Lane
 from penstock.workers.planning import plan_waiting
 from penstock.workers.sending import send_signed, sign_planned
@@ -102,7 +104,7 @@ class ChainWorker:
     """
 
     def __init__(self, lanes: list[Lane], interval_s: float) -> None:
-        self._lanes = lanes
+        self._lanes = [(lane, Told(lane.network)) for lane in lanes]
         self._interval_s = interval_s
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="chain-worker", daemon=True)
@@ -118,21 +120,39 @@ class ChainWorker:
 
     def _work(self) -> None:
         while not self._stop.wait(self._interval_s):
-            for lane in self._lanes:
+            for lane, told in self._lanes:
                 if self._stop.is_set():
                     return
-                run_pass(lane)
+                run_pass(lane, told)
 
 
-def run_pass(lane: Lane) -> None:
-    """One pass with its errors owned: nothing of them is lost, the next pass starts from what is stored."""
+class Told:
+    """What was said of the passes over one lane: that they are cut short, or that another worker has the lane."""
+
+    def __init__(self, network: str) -> None:
+        self.outage = Outage("pass cut short", "passes go on again", network=network)
+        self.elsewhere = Outage(
+            "pass refused", "passes are not refused any more", logging.INFO, network=network
+        )
+
+
+def run_pass(lane: Lane, told: Told | None = None) -> None:
+    """One pass with its errors owned: nothing of them is lost, the next pass starts from what is stored.
+
+    told: of the passes before; None for the first.
+    """
+    told = told or Told(lane.network)
     try:
         _make_pass_or_quarantine(lane)
+        told.outage.worked()
+        told.elsewhere.worked()
     except (Unavailable, InDoubt) as error:
-        _log.warning("pass cut short", network=lane.network, reason=str(error))
+        told.outage.failed(str(error))
     except Refused as refused:
-        level = _log.info if refused.code is RefusalCode.NOT_NOW else _log.warning
-        level("pass refused", network=lane.network, reason=str(refused))
+        if refused.code is RefusalCode.NOT_NOW:
+            told.elsewhere.failed(str(refused))
+        else:
+            _log.warning("pass refused", network=lane.network, reason=str(refused))
     except Exception:  # noqa: BLE001 - the boundary of the loop
         # A bug must not end the thread that every other payment depends on.
         _log.exception("pass failed", network=lane.network)

@@ -12,7 +12,7 @@ from penstock.chains.chain import Chain
 from penstock.core.catalogue import Catalogue
 from penstock.core.commands import ClaimLane, Command, LaneStep
 from penstock.core.intents import Intent
-from penstock.core.refusals import RefusalCode, Refused
+from penstock.core.refusals import InDoubt, RefusalCode, Refused
 from penstock.core.time import Clock
 from penstock.engine.sending_rows import LaneRow
 from penstock.store.store import Store
@@ -163,9 +163,16 @@ class Lane:
 
 
 def wait(future: Future[object]) -> object:
-    return future.result(COMMIT_TIMEOUT_S)
+    outcome = _outcome(future)
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome
 
 
 def _outcome(future: Future[object]) -> object:
-    error = future.exception(COMMIT_TIMEOUT_S)
+    """What the store answered, or raises; raises InDoubt when it is still at it: a commit may wait for a standby."""
+    try:
+        error = future.exception(COMMIT_TIMEOUT_S)
+    except TimeoutError:
+        raise InDoubt(f"no commit within {COMMIT_TIMEOUT_S:.0f} s") from None
     return future.result() if error is None else error

@@ -10,6 +10,7 @@ import structlog
 from penstock.core.commands import Expire
 from penstock.core.refusals import InDoubt, Unavailable
 from penstock.core.time import Clock
+from penstock.store.outage import Outage
 from penstock.store.store import Store
 
 SWEPT_AT_ONCE = 500
@@ -39,6 +40,7 @@ class Sweeper:
         self._store = store
         self._clock = clock
         self._interval_s = interval_s
+        self._outage = Outage("sweep cut short", "sweeps go on again")
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="sweeper", daemon=True)
 
@@ -56,8 +58,9 @@ class Sweeper:
             try:
                 while sweep(self._store, self._clock) == SWEPT_AT_ONCE and not self._stop.is_set():
                     pass
+                self._outage.worked()
             except (Unavailable, InDoubt) as error:
-                _log.warning("sweep cut short", reason=str(error))
+                self._outage.failed(str(error))
             except Exception:  # noqa: BLE001 - the boundary of the loop
                 # A bug must not end the thread: the next sweep starts from what is stored.
                 _log.exception("sweep failed")

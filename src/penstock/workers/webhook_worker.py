@@ -11,6 +11,7 @@ import structlog
 from penstock.core.refusals import InDoubt, Unavailable
 from penstock.core.time import Clock
 from penstock.engine.rows import OutboxRow
+from penstock.store.outage import Outage
 from penstock.venues.venue import WriteCallback
 from penstock.webhooks.delivery import Post
 from penstock.webhooks.settings import WebhookSettings
@@ -44,6 +45,7 @@ class WebhookWorker:
         self._store = store
         self._clock = clock
         self._interval_s = interval_s
+        self._outage = Outage("due callbacks cannot be looked after", "due callbacks are looked after again")
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._telling = Telling(
@@ -72,8 +74,9 @@ class WebhookWorker:
         while not self._stopping.is_set():
             try:
                 self._start_due()
+                self._outage.worked()
             except (Unavailable, InDoubt, TimeoutError) as error:
-                _log.warning("due callbacks cannot be looked after", reason=str(error))
+                self._outage.failed(str(error) or "no commit in time")
             except Exception:  # noqa: BLE001 - the boundary of the loop
                 # A bug must not end the thread that every other callback depends on.
                 _log.exception("looking for due callbacks failed")

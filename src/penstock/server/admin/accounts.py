@@ -30,6 +30,7 @@ from penstock.server.admin.bodies import read_id
 from penstock.server.admin.endpoints import Call, Desk, acting
 from penstock.server.admin.errors import missing, unacceptable
 from penstock.server.admin.reading import found_callback
+from penstock.server.venues import KEY_CHECKS
 from penstock.webhooks.addresses import TargetRefused, is_allowed, judge
 from penstock.webhooks.target import read_target
 
@@ -69,7 +70,10 @@ async def create_account(desk: Desk, call: Call, body: schema.NewAccount) -> rep
 
 
 async def create_key(desk: Desk, call: Call, body: schema.NewKey) -> replies.KeyWithSecret:
-    """Give a key. What is not given is drawn from the system's randomness, and shown in this answer only."""
+    """Give a key. What is not given is drawn from the system's randomness, and shown in this answer only.
+
+    Raises NotDone where the venue says that no signature could ever fit it.
+    """
     command = CreateKey(
         actor=call.actor,
         account_id=call.account_id,
@@ -81,6 +85,10 @@ async def create_key(desk: Desk, call: Call, body: schema.NewKey) -> replies.Key
         allowed_ips=tuple(_ip(text) for text in body.allowed_ips),
         expires_ms=None if body.expires_ms is None else UnixMs(body.expires_ms),
     )
+    check = KEY_CHECKS.get(command.venue)
+    fault = check(command.key_id, command.secret, command.passphrase) if check else None
+    if fault is not None:
+        raise unacceptable(fault.field, fault.needed)
     row = await desk.act(command, ApiKeyRow)
     return replies.KeyWithSecret(shown.key(row), command.secret, command.passphrase)
 
