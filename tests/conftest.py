@@ -15,6 +15,8 @@ import pytest
 from _pytest.nodeid import coerce_node_id
 from hypothesis import HealthCheck, settings
 
+from tests.size import IN_FULL
+
 # No deadline: two workers share two cores, so one slow example says nothing about the code.
 settings.register_profile("dev", deadline=None)
 # In CI the same examples every time, so that a red run means a changed program.
@@ -76,28 +78,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         )
 
 
-LONG = {
-    "test_callback_crash.py",
-    "test_edgex_beside_others.py",
-    "test_failover.py",
-    "test_many_processes.py",
-    "test_migrate.py",
-    "test_postgres_plans.py",
-    "test_race.py",
-    "test_shared_limits.py",
-}
-"""Several services and databases each, a minute or more: `make test-long` runs them, and PENSTOCK_LONG=1 does."""
+def pytest_report_header() -> str:
+    return f"long tests: {'in full' if IN_FULL else 'short; PENSTOCK_LONG=1 runs them in full'}"
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long ones out, and let tests of one xdist_group stay in one worker, which shares what it has started.
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let tests of one xdist_group stay in one worker, which shares what it has started.
 
     pytest-xdist 3.8.0 writes the group into an attribute that pytest 9.2 reads no more.
     """
-    if not os.environ.get("PENSTOCK_LONG"):
-        config.hook.pytest_deselected(items=[item for item in items if item.path.name in LONG])
-        items[:] = [item for item in items if item.path.name not in LONG]
     for item in items:
         named = getattr(item, "_nodeid", None)
         if named is not None and "@" in named.rpartition("]")[2]:

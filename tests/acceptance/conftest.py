@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.acceptance.crash_world import Prepared, prepare
 from tests.acceptance.raw_http import Answer, ask
 from tests.acceptance.sandbox_process import Sandbox, running_sandbox
 from tests.nodes import Anvil, anvil
@@ -40,6 +41,12 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     with running_sandbox(tmp_path_factory.mktemp("strict")) as started:
         started.admin("POST", "/sending/stop", {"reason": "bad input"})
         yield started
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """What is killed again and again begins as a copy of this."""
+    return prepare(tmp_path_factory.mktemp("prepared"))
 
 
 @pytest.fixture(scope="session")

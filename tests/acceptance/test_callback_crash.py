@@ -22,17 +22,12 @@ from typing import Any
 import pytest
 
 from penstock.cli.main import main
-from tests.acceptance.crash_world import LOOK_EVERY_S, Prepared, World, prepare
+from tests.acceptance.crash_world import LOOK_EVERY_S, Prepared, World
 from tests.acceptance.test_crash import PATIENT_MS
 from tests.nodes import anvil
 
 HEARD_S_MAX = 20
 Heard = queue.Queue[tuple[dict[str, str], bytes]]
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    return prepare(tmp_path_factory.mktemp("callback-crash"))
 
 
 @contextmanager

@@ -22,6 +22,8 @@ import pytest
 from penstock.cli.demo import running
 from penstock.client import Client, OutcomeUnknown, Status, VenueRefused, connect, connect_async
 
+pytestmark = pytest.mark.xdist_group("client")
+
 PENSTOCK = [sys.executable, "-m", "penstock.cli.main"]
 PAID_S_MAX = 30
 

@@ -25,7 +25,6 @@ from tests.acceptance.crash_world import (
     Prepared,
     World,
     kill_group,
-    prepare,
     start_sandbox,
     wait_ready,
 )
@@ -117,11 +116,6 @@ CASES = (
     Case("start.lanes_checked", counted="start"),
     Case("start.ready", counted="start"),
 )
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    return prepare(tmp_path_factory.mktemp("crash"))
 
 
 class Worlds:

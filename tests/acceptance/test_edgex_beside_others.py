@@ -1,4 +1,7 @@
-"""Curve signatures take a while to verify: whoever calls another venue meanwhile must not wait for them."""
+"""Curve signatures take a while to verify: whoever calls another venue meanwhile must not wait for them.
+
+In full nine times, short three times (tests/size.py).
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,12 @@ from tests.acceptance.calls import next_source
 from tests.acceptance.edgex_requests import Trader, new_trader, told
 from tests.acceptance.raw_http import Connection
 from tests.acceptance.sandbox_process import Sandbox
+from tests.size import sized
 
 pytestmark = pytest.mark.xdist_group("strict")
 
 IN_FLIGHT = 64
-ROUNDS, TRIES_MAX = 9, 60
+ROUNDS, TRIES_MAX = sized(3, 9), 60
 ASK_TIME = b"GET /system/time HTTP/1.1\r\nHost: x\r\n\r\n"
 
 

@@ -14,15 +14,20 @@ from tests.acceptance.raw_http import apply_body, apply_request, ask
 from tests.acceptance.sandbox_process import Sandbox, running_sandbox
 from tests.acceptance.test_repeats import until_over
 
+pytestmark = pytest.mark.xdist_group("lost")
+
 DONE = 3
 BACK_S_MAX = 30.0
 LOOK_EVERY_S = 0.05
 
 
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[Sandbox]:
-    with running_sandbox(tmp_path, "--chain-pace", "100") as sandbox:
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """It loses one process after the other, and ends in order nevertheless."""
+    with running_sandbox(tmp_path_factory.mktemp("lost"), "--chain-pace", "100") as sandbox:
         yield sandbox
+        assert sandbox.terminate() == 0
+        assert sandbox.processes() == []
 
 
 def process_of(sandbox: Sandbox, module: str) -> int | None:
@@ -52,5 +57,4 @@ def test_a_killed_process_is_started_again_and_withdrawals_go_on(own: Sandbox, m
     kill_and_await_the_next(own, module)
     after = ask(own, apply_request(own.new_key(), apply_body(own))).envelope["data"]["withdraw_id"]
     assert {until_over(own, before)["status"], until_over(own, after)["status"]} == {DONE}
-    assert own.terminate() == 0
     assert own.verified().startswith("verify: ok")

@@ -1,6 +1,6 @@
-"""32 client processes race withdraw, approve, decline and cancel on few accounts, on each database (race.py).
+"""Client processes race withdraw, approve, decline and cancel on few accounts, on each database (race.py).
 
-Here for some seconds each; `python -m tests.acceptance.race --seconds 120` does it for longer.
+In full 32 of them for two minutes each; short 10 for some seconds (tests/size.py).
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from tests.acceptance.race_clients import ACTS, SHARERS, UNIT, Tickets, wish
 from tests.acceptance.race_model import Judge, Told
 from tests.acceptance.race_rows import Stored, Withdrawal
 from tests.acceptance.race_world import OPENING_USD, Prepared, prepare
+from tests.size import sized
 
-SECONDS = 8
+SECONDS, CLIENTS = sized((4, 10), (120, 32))
+VERIFY_EVERY_S = sized(1, 15)
 OPENING = OPENING_USD * UNIT
 
 
@@ -26,7 +28,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 
 
 @pytest.mark.xdist_group("race")
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(sized(120, 400))
 @pytest.mark.parametrize(
     "database, isolation",
     [("sqlite", ""), ("postgresql", "read committed"), ("postgresql", "serializable")],
@@ -39,10 +41,10 @@ def test_each_id_has_one_winner_and_no_balance_is_overdrawn(
     record_property: Callable[[str, object], None],
 ) -> None:
     with base_of(database, isolation) as base:
-        outcome = race(prepared, base, seconds=SECONDS, clients=32, verify_every_s=SECONDS / 2)
+        outcome = race(prepared, base, seconds=SECONDS, clients=CLIENTS, verify_every_s=VERIFY_EVERY_S)
     assert not outcome.faults, outcome.faults[:20]
     figures = outcome.figures
-    assert len(outcome.verified) >= 3
+    assert len(outcome.verified) >= 3, "never while they raced"
     # It was a race, and each way for one to end was seen.
     for name in (
         "ids_shared",

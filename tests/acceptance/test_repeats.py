@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
+from tests.acceptance.customers import open_account
 from tests.acceptance.raw_http import Answer, Connection, apply_body, apply_request, ask, now_ms
 from tests.acceptance.sandbox_process import Sandbox, running_sandbox
 
@@ -71,72 +71,77 @@ def test_copies_of_a_refused_request_are_refused_alike(strict: Sandbox) -> None:
     assert strict.stored() == before
 
 
+@pytest.fixture(scope="module")
+def restarted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """One that is killed and started again."""
+    with running_sandbox(tmp_path_factory.mktemp("restarted"), "--chain-pace", "100") as sandbox:
+        yield sandbox
+
+
 @pytest.mark.parametrize("answered_before_the_kill", [0, 20, 63])
 def test_64_copies_a_kill_half_way_and_all_again_are_one_withdrawal(
-    tmp_path: Path, answered_before_the_kill: int
+    restarted: Sandbox, answered_before_the_kill: int
 ) -> None:
-    with running_sandbox(tmp_path) as sandbox:
-        request = apply_request(sandbox.new_key(), apply_body(sandbox))
-        answers: list[Answer] = []
-        enough = threading.Event()
+    sandbox = restarted
+    before = withdrawals(sandbox)
+    request = apply_request(sandbox.new_key(), apply_body(sandbox))
+    answers: list[Answer] = []
+    enough = threading.Event()
 
-        def send(_: int) -> None:
-            try:
-                with closing(Connection(sandbox.port)) as connection:
-                    connection.send(request)
-                    if not answered_before_the_kill:
-                        enough.set()
-                    answers.append(connection.answer())
-            except (OSError, AssertionError):
-                return  # lost with the server; what this client does is ask again
-            if len(answers) >= answered_before_the_kill:
-                enough.set()
+    def send(_: int) -> None:
+        try:
+            with closing(Connection(sandbox.port)) as connection:
+                connection.send(request)
+                if not answered_before_the_kill:
+                    enough.set()
+                answers.append(connection.answer())
+        except (OSError, AssertionError):
+            return  # lost with the server; what this client does is ask again
+        if len(answers) >= answered_before_the_kill:
+            enough.set()
 
-        killer = threading.Thread(target=lambda: (enough.wait(10), sandbox.kill()))
-        killer.start()
-        in_parallel(64, send)
-        killer.join()
-        sandbox.start()
-        with closing(Connection(sandbox.port)) as connection:
-            again = [connection.exchange(request) for _ in range(64)]
-        ((status, code, _),) = told(answers + again)
-        assert (status, code) == (200, 1000)
-        assert withdrawals(sandbox) == 1
-        sandbox.terminate()
-        assert sandbox.verified().startswith("verify: ok")
+    killer = threading.Thread(target=lambda: (enough.wait(10), sandbox.kill()))
+    killer.start()
+    in_parallel(64, send)
+    killer.join()
+    sandbox.start()
+    with closing(Connection(sandbox.port)) as connection:
+        again = [connection.exchange(request) for _ in range(64)]
+    ((status, code, _),) = told(answers + again)
+    assert (status, code) == (200, 1000)
+    assert withdrawals(sandbox) == before + 1
+    assert sandbox.verified().startswith("verify: ok")
 
 
-def test_an_address_removed_between_the_check_and_the_signature_is_not_paid(tmp_path: Path) -> None:
-    with running_sandbox(tmp_path, "--chain-pace", "100") as sandbox:
-        sandbox.admin("POST", "/sending/stop", {"reason": "test"})
-        address, key = "0x" + "12" * 20, sandbox.new_key()
-        entry = sandbox.admin(
-            "POST",
-            f"/accounts/{sandbox.account_id}/addresses",
-            {
-                "kind": "standard",
-                "asset": "USDT",
-                "network": "ethereum",
-                "address": address,
-                "verified": True,
-            },
-        )
+def test_an_address_removed_between_the_check_and_the_signature_is_not_paid(
+    restarted: Sandbox,
+) -> None:
+    sandbox = restarted
+    customer, address = open_account(sandbox), "0x" + "12" * 20
+    customer.credit("USDT", "1000", wallet="spot")
+    key = sandbox.new_key(account_id=customer.account_id)
+    entry_id = customer.list_address(address)
+    sandbox.admin("POST", "/sending/stop", {"reason": "test"})
+    try:
         made = ask(sandbox, apply_request(key, apply_body(sandbox, address=address)))
         withdraw_id = made.envelope["data"]["withdraw_id"]
-        sandbox.admin("DELETE", f"/accounts/{sandbox.account_id}/addresses/{entry['entry_id']}")
+        sandbox.admin("DELETE", f"/accounts/{customer.account_id}/addresses/{entry_id}")
+    finally:
         sandbox.admin("POST", "/sending/start", {"reason": "test"})
-        assert until_over(sandbox, withdraw_id)["status"] == 5
-        held = "SELECT held FROM balances WHERE account_id = ? AND asset = 'USDT' AND wallet = 'spot'"
-        assert sandbox.rows(held, sandbox.account_id) == [("0",)]
-        assert sandbox.stored()["attempts"] == 0
+    assert until_over(sandbox, withdraw_id, key)["status"] == 5
+    assert customer.units("USDT", "spot")[1] == 0
+    assert sandbox.rows("SELECT count(*) FROM attempts WHERE withdrawal_id = ?", withdraw_id) == [(0,)]
 
 
-def until_over(sandbox: Sandbox, withdraw_id: str) -> dict[str, object]:
-    """Ask for the withdrawal until its status is final; one look each quarter of a second is within the limit."""
-    key = sandbox.new_key()["api_key"].encode()
+def until_over(sandbox: Sandbox, withdraw_id: str, key: dict[str, str] | None = None) -> dict[str, object]:
+    """Ask for the withdrawal until its status is final; one look each quarter of a second is within the limit.
+
+    key: one of its account's; the seeded account's, if none is named.
+    """
+    named = (key or sandbox.new_key())["api_key"].encode()
     request = b"GET /account/v1/deposit-withdraw/detail?id=%b HTTP/1.1\r\nHost: x\r\nX-BM-KEY: %b\r\n\r\n" % (
         withdraw_id.encode(),
-        key,
+        named,
     )
     pause = threading.Event()
     for _ in range(80):

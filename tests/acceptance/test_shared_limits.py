@@ -118,9 +118,8 @@ def test_a_front_that_is_killed_is_started_again_while_the_others_answer_and_the
         assert [look_up(new, key).code for _ in range(11)] == [0] * 10 + [TOO_MANY]
 
 
+@pytest.mark.parametrize("served", ["postgresql"], indirect=True)
 def test_without_the_database_requests_are_told_so_and_afterwards_counted_on(served: Served) -> None:
-    if not served.deployed.url:
-        pytest.skip("SQLite does not go away")
     key = next(served.keys)
     name = served.deployed.url.partition("@/")[2].partition("?")[0]
     running = postgres.server()

@@ -17,7 +17,7 @@ from tests.acceptance.sandbox_process import Sandbox, running_sandbox
 from tests.client.sample_accounts import CREDENTIALS
 from tests.nodes import ROOT
 
-pytestmark = pytest.mark.xdist_group("client page")
+pytestmark = pytest.mark.xdist_group("client-page")
 
 PAGE = (ROOT / "docs" / "client.md").read_text()
 EXAMPLES = re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)

@@ -57,6 +57,7 @@ def _finds(**filters: object) -> Callable[[SqliteReader], object]:
     return lambda reader: reader.ask(replace(ANY, **filters))
 
 
+BY_ID = "withdrawals USING INTEGER PRIMARY KEY (rowid=?)"
 PLANS: dict[str, tuple[Callable[[SqliteReader], object], str]] = {
     "newest first": (_finds(), "withdrawals_by_account (account_id=?)"),
     "oldest first": (_finds(ascending=True), "withdrawals_by_account (account_id=?)"),
@@ -69,11 +70,11 @@ PLANS: dict[str, tuple[Callable[[SqliteReader], object], str]] = {
         _finds(by_number=True, before=40),
         "withdrawals_by_number (account_id=? AND number>?",
     ),
-    "ids": (_finds(ids=(1_001, 1_002)), "withdrawals_by_account (account_id=? AND withdrawal_id=?)"),
-    "request ids": (_finds(request_ids=TEXTS), "r USING PRIMARY KEY (request_id=? AND account_id=?"),
+    "ids": (_finds(ids=(1_001, 1_002)), BY_ID),
+    "request ids": (_finds(request_ids=TEXTS), "requests USING PRIMARY KEY (request_id=? AND account_id=?"),
     "request ids, then rows": (
         _finds(request_ids=TEXTS, venue="one", before=1_100),
-        "withdrawals_by_account (account_id=? AND withdrawal_id=?)",
+        BY_ID,
     ),
     "numbers": (_finds(numbers=(3, 4), before=1_100), "withdrawals_by_number (account_id=? AND number=?)"),
     "numbers, by number": (

@@ -34,6 +34,16 @@ class Dialect(Protocol):
         """A condition with one mark that holds for any of `values`, and what to bind to it."""
         ...
 
+    def one_each(
+        self, account_id: int, table: str, column: str, values: Collection[int | str], also: str = ""
+    ) -> tuple[str, tuple[Binding, ...]]:
+        """The withdrawals to which the table has a row of the account's with one of `values` in `column`.
+
+        Each value is looked up by itself, by an index that begins with the account and the column, or the other way
+        round. also: what that index says of its rows, if it is on a part of them.
+        """
+        ...
+
     def unindexed(self, column: str) -> str:
         """A text column's value in a form for which no index is taken."""
         ...

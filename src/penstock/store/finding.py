@@ -74,22 +74,21 @@ def where_withdrawals(query: FindWithdrawals, dialect: Dialect) -> Where:
     is_named = any(given is not None for given in named)
     found = _Conditions(dialect)
     if is_named:
-        # The index on hashes is the one without the account.
-        found.add("account_id = ?" if query.tx_hash is None else "+account_id = ?", query.account_id)
+        # By the ids or the hash; by the index on accounts all of an account's rows could be walked.
+        found.add("+account_id = ?", query.account_id)
     found.one_of("withdrawal_id", query.ids)
-    found.one_of("number", query.numbers)
-    if query.numbers is not None or query.by_number:
+    if query.numbers is not None:
+        numbered = "withdrawals", "number", query.numbers, "number > 0"
+        condition, bindings = dialect.one_each(query.account_id, *numbered)
+        found.add(condition, *bindings)
+    elif query.by_number:
         found.add("number > 0")
     if query.request_ids is not None:
         # By way of the requests' own primary key: the withdrawals have no index on it. What is found there may be a
         # mark or a signature, so the withdrawal's own has the last word, and one without an id is not found by "".
         request_ids = tuple(given for given in query.request_ids if given)
-        asked, names = dialect.one_of("r.request_id", request_ids)
-        found.add(
-            f"withdrawal_id IN (SELECT r.withdrawal_id FROM requests r WHERE {asked} AND r.account_id = ?)",
-            names,
-            query.account_id,
-        )
+        condition, bindings = dialect.one_each(query.account_id, "requests", "request_id", request_ids)
+        found.add(condition, *bindings)
         found.one_of(dialect.unindexed("request_id"), request_ids)
     if query.tx_hash is not None:
         found.add("tx_hash <> '' AND tx_hash = ?", query.tx_hash)

@@ -2,25 +2,24 @@
 
 Below psycopg's own pipeline, whose last message is a Flush: after it the server does not count the time that a
 transaction stands idle (PostgreSQL's idle_in_transaction_session_timeout, seen with 16 and 18), and the locks of a
-process that was stopped would hold up everybody.
+process that was stopped would hold up everybody. It also waits for the socket and sends once for each command; a wait
+is where other threads take the interpreter away, so here a round trip has one or two, however many commands it has.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Sequence
+import select
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from itertools import count
 from typing import Any
 
 import psycopg
 from psycopg import errors
 from psycopg.adapt import Transformer
-from psycopg.generators import fetch_many, pipeline_communicate
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
-from psycopg.waiting import wait
 
 from penstock.store.deciding import CommitInDoubt
 from penstock.store.tables import Value
@@ -28,8 +27,6 @@ from penstock.store.tables import Value
 Statement = tuple[str, Sequence[str]]
 """SQL with the marks $1, $2, ..., and the text that each stands for."""
 Row = tuple[Value, ...]
-
-_WAKE_S = 1.0
 
 
 @dataclass(slots=True)
@@ -66,20 +63,21 @@ class Session:
 
     def ask(self, statements: Sequence[Statement]) -> list[Answer]:
         """Run statements one after the other, in one round trip. After an error none of the later ones has run."""
-        pgconn = self._connection.pgconn
-        commands: deque[Callable[[], None]] = deque()
-        # For each command the SQL that it prepares, "" where it runs what is prepared.
+        bound = [[_encoded(text) for text in values] for _, values in statements]
+        # For each command that is sent the SQL that it prepares, "" where it runs what is prepared.
         prepares: list[str] = []
         names: dict[str, bytes] = {}
-        for sql, values in statements:
-            name = self._names.get(sql) or names.get(sql)
-            if name is None:
-                name = names[sql] = f"s{next(self._numbers)}".encode()
-                commands.append(partial(pgconn.send_prepare, name, sql.encode()))
-                prepares.append(sql)
-            commands.append(partial(pgconn.send_query_prepared, name, [_encoded(text) for text in values]))
-            prepares.append("")
-        results = self._exchange(commands)
+        with self._exchange() as pgconn:
+            for (sql, _), values in zip(statements, bound, strict=True):
+                name = self._names.get(sql) or names.get(sql)
+                if name is None:
+                    name = names[sql] = f"s{next(self._numbers)}".encode()
+                    pgconn.send_prepare(name, sql.encode())
+                    prepares.append(sql)
+                pgconn.send_query_prepared(name, values)
+                prepares.append("")
+            self._send(pgconn)
+            results = self._received(pgconn, len(prepares))
         for sql, result in zip(prepares, results, strict=True):
             if sql and result.status == ExecStatus.COMMAND_OK:
                 self._names[sql] = names[sql]
@@ -113,23 +111,53 @@ class Session:
     def close(self) -> None:
         self._connection.close()
 
-    def _exchange(self, commands: deque[Callable[[], None]]) -> list[PGresult]:
-        """Send the commands and a Sync; the result of each. Raises OperationalError when the connection is lost."""
+    @contextmanager
+    def _exchange(self) -> Generator[PGconn]:
+        """Around one round trip. Whatever it raises, the connection is closed: where the ends stand is not known."""
         pgconn = self._connection.pgconn
-        sent = len(commands)
-        commands.append(pgconn.pipeline_sync)
         try:
             pgconn.enter_pipeline_mode()
-            results = wait(pipeline_communicate(pgconn, commands), pgconn.socket, _WAKE_S)
-            while not results or results[-1][0].status != ExecStatus.PIPELINE_SYNC:
-                results.append(_fetched(pgconn))
+            yield pgconn
             pgconn.exit_pipeline_mode()
         except BaseException:
-            # Where the two ends stand is not known any more.
             self._connection.close()
             raise
-        assert len(results) == sent + 1, (len(results), sent)
-        return [each[0] for each in results[:-1]]
+
+    def _send(self, pgconn: PGconn) -> None:
+        """Send all that libpq has kept back so far, and a Sync: in one piece, as far as the socket takes it."""
+        pgconn.pipeline_sync()
+        while pgconn.flush():
+            # The server may have to get rid of answers before it takes more.
+            ((_, ready),) = self._poll(select.POLLIN | select.POLLOUT)
+            if ready & ~select.POLLOUT:
+                pgconn.consume_input()
+
+    def _received(self, pgconn: PGconn, count: int) -> list[PGresult]:
+        """The result of each of `count` commands, once the Sync behind them was answered.
+
+        Raises OperationalError when the connection is lost.
+        """
+        results: list[PGresult] = []
+        ended = False
+        while True:
+            while pgconn.is_busy():
+                self._poll(select.POLLIN)
+                pgconn.consume_input()
+            result = pgconn.get_result()
+            if result is not None:
+                if result.status == ExecStatus.PIPELINE_SYNC:
+                    assert len(results) == count, (len(results), count)
+                    return results
+                results.append(result)
+            elif ended:
+                # Once behind each result, and again only where nothing will follow any more.
+                raise errors.OperationalError("the connection was lost")
+            ended = result is None
+
+    def _poll(self, events: int) -> list[tuple[int, int]]:
+        waiting = select.poll()
+        waiting.register(self._connection.pgconn.socket, events)
+        return waiting.poll()
 
     def _answer(self, result: PGresult) -> Answer:
         rows: list[Row] = []
@@ -154,14 +182,6 @@ def is_definite(error: psycopg.Error) -> bool:
     """
     state = error.sqlstate or ""
     return state in {"40001", "40P01"} or state.startswith("23")
-
-
-def _fetched(pgconn: PGconn) -> list[PGresult]:
-    """The next result that the server sends. Raises OperationalError when it sends no more."""
-    fetched = wait(fetch_many(pgconn), pgconn.socket, _WAKE_S)
-    if not fetched:
-        raise errors.OperationalError("the connection was lost")
-    return fetched
 
 
 def _encoded(text: str) -> bytes:

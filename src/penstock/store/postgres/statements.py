@@ -32,6 +32,21 @@ class PostgresDialect:
         plain = [str(value) if isinstance(value, str) else value for value in values]
         return f"{column} = ANY(?)", cast("Binding", plain)
 
+    def one_each(
+        self, account_id: int, table: str, column: str, values: Collection[int | str], also: str = ""
+    ) -> tuple[str, tuple[Binding, ...]]:
+        if not values:
+            return "false", ()
+        # As a join, or as "= ANY" behind the account's column, the planner may walk all of an account's rows where it
+        # believes that these are few. An array is made first, and OFFSET keeps the look-ups from becoming a join.
+        numbers = all(isinstance(value, int) for value in values)
+        conditions = " AND ".join(filter(None, (f"{column} = wanted", "account_id = ?", also)))
+        select = (
+            f"SELECT found.withdrawal_id FROM unnest(?::{'bigint' if numbers else 'text'}[]) AS w(wanted) "
+            f"CROSS JOIN LATERAL (SELECT withdrawal_id FROM {table} WHERE {conditions} OFFSET 0) found"
+        )
+        return f"withdrawal_id = ANY(ARRAY({select}))", (self.one_of(column, values)[1], account_id)
+
     def unindexed(self, column: str) -> str:
         return f"({column} || '')"
 
@@ -40,6 +55,9 @@ class PostgresDialect:
         # where it believes that this account has many. Comparing both columns at once leaves it no choice.
         first, value = head
         condition = f"({first}, {column}) > (?, ?) AND ({first}, {column}) < (?, ?)"
+        if isinstance(value, int):
+            # As the indexes say of their rows that end with the primary key (migrations/postgres/0001_initial.sql).
+            condition += f" AND {first} <> 0"
         after = INT64_MIN if page.after is None else page.after
         before = INT64_MAX if page.before is None else page.before
         way = "ASC" if page.ascending else "DESC"
@@ -59,10 +77,9 @@ class PostgresTable(Table[R]):
             self._insert += (
                 f" ON CONFLICT ({', '.join(row_type.KEY)}) DO UPDATE SET {self._assigned('excluded')}"
             )
-        on = " AND ".join(f"t.{name} = w.{name}" for name in row_type.KEY)
         self._update = (
             f"UPDATE {self.name} t SET {self._assigned('w')} "
-            f"FROM unnest({arrays}) AS w({self.columns}) WHERE {on}"
+            f"FROM unnest({arrays}) AS w({self.columns}) WHERE {_wanted(row_type.KEY)}"
         )
 
     def insert(self, rows: Collection[Row]) -> Statement:
@@ -89,19 +106,19 @@ class PostgresTable(Table[R]):
         self, names: Sequence[str], kinds: Sequence[str], values: Iterable[Key], *, lock: bool = False
     ) -> Statement:
         columns = ", ".join(f"t.{name}" for name in self.names)
-        arrays = [
-            literal(kind, column) for kind, column in zip(kinds, zip(*values, strict=True), strict=True)
-        ]
-        order = ", ".join(f"t.{name}" for name in names)
-        end = f" ORDER BY {order} FOR NO KEY UPDATE OF t" if lock else ""
+        # Text compares here as in the tables: UTF-8 sorts by bytes as its characters do by their numbers.
+        given = zip(*(sorted(values) if lock else values), strict=True)
+        arrays = [literal(kind, column) for kind, column in zip(kinds, given, strict=True)]
         if len(names) == 1:
-            wanted = f"t.{names[0]} = ANY({_marks(kinds)})"
-            return f"SELECT {columns} FROM {self.name} t WHERE {wanted}{end}", arrays
-        on = " AND ".join(f"t.{name} = w.{name}" for name in names)
-        return (
-            f"SELECT {columns} FROM unnest({_marks(kinds)}) AS w({', '.join(names)}) JOIN {self.name} t ON {on}{end}",
-            arrays,
-        )
+            (name,) = names
+            end = f" ORDER BY t.{name} FOR NO KEY UPDATE OF t" if lock else ""
+            return f"SELECT {columns} FROM {self.name} t WHERE t.{name} = ANY({_marks(kinds)}){end}", arrays
+        source = f"unnest({_marks(kinds)}) AS w({', '.join(names)})"
+        end = ""
+        if lock:
+            source = f"unnest({_marks(kinds)}) WITH ORDINALITY AS w({', '.join(names)}, at)"
+            end = " ORDER BY w.at FOR NO KEY UPDATE OF t"
+        return f"SELECT {columns} FROM {source} JOIN {self.name} t ON {_wanted(names)}{end}", arrays
 
     def _assigned(self, source: str) -> str:
         return ", ".join(f"{name} = {source}.{name}" for name in self.names if name not in self.row_type.KEY)
@@ -109,6 +126,17 @@ class PostgresTable(Table[R]):
     def _columns_of(self, rows: Collection[Row]) -> list[str]:
         columns = zip(*map(msgspec.structs.astuple, rows), strict=True)
         return [literal(kind, column) for kind, column in zip(self._kinds, columns, strict=True)]
+
+
+def _wanted(names: Sequence[str]) -> str:
+    """The condition that a row of t is the one that a row of w names, by an index that begins with names[0].
+
+    With "=" in the first column the planner may walk all of t instead and compare each row with each of w, where it
+    believes that t is empty, and would keep that plan while t grows. This form leaves it the index or nothing.
+    """
+    first, *others = names
+    conditions = [f"t.{first} = ANY(ARRAY[w.{first}])", *(f"t.{name} = w.{name}" for name in others)]
+    return " AND ".join(conditions)
 
 
 def _marks(kinds: Sequence[str]) -> str:

@@ -24,6 +24,14 @@ class SqliteDialect:
     def one_of(self, column: str, values: Collection[int | str]) -> tuple[str, Binding]:
         return f"{column} IN (SELECT value FROM json_each(?))", json_text(list(values))
 
+    def one_each(
+        self, account_id: int, table: str, column: str, values: Collection[int | str], also: str = ""
+    ) -> tuple[str, tuple[Binding, ...]]:
+        wanted, given = self.one_of(column, values)
+        conditions = " AND ".join(filter(None, (wanted, "account_id = ?", also)))
+        select = f"SELECT withdrawal_id FROM {table} WHERE {conditions}"
+        return f"withdrawal_id IN ({select})", (given, account_id)
+
     def unindexed(self, column: str) -> str:
         return f"+{column}"
 

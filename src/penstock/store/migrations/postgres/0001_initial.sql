@@ -1,6 +1,8 @@
 -- The first schema, the same tables as on SQLite. Amounts are NUMERIC(78, 0): 18-decimal assets overflow 64-bit integers.
 -- Text is COLLATE "C": compared by bytes, as on SQLite, so that no index depends on the operating system's locales.
 -- Journal, history, requests, deposits and audit are append-only; triggers refuse anything else.
+-- An index that ends with its table's primary key is on a part of the rows, even where that is all of them: while the
+-- planner believes the table empty, it could not tell it from the primary key's own.
 -- Rows that are updated again and again leave room on their pages (fillfactor), so that a new version needs no index.
 
 CREATE TABLE accounts (
@@ -107,7 +109,7 @@ CREATE TABLE withdrawals (
     extra text COLLATE "C" NOT NULL,
     notify boolean NOT NULL
 );
-CREATE INDEX withdrawals_by_account ON withdrawals (account_id, withdrawal_id);
+CREATE INDEX withdrawals_by_account ON withdrawals (account_id, withdrawal_id) WHERE account_id <> 0;
 CREATE INDEX withdrawals_to_plan ON withdrawals (network, withdrawal_id) WHERE state IN ('held', 'approved');
 CREATE INDEX withdrawals_awaiting ON withdrawals (withdrawal_id) WHERE state = 'awaiting_approval';
 CREATE INDEX withdrawals_by_number ON withdrawals (account_id, number) WHERE number > 0;
@@ -234,7 +236,7 @@ CREATE TABLE attempts (
     sent_ms bigint
 );
 CREATE INDEX attempts_by_nonce ON attempts (network, sender, nonce);
-CREATE INDEX attempts_by_withdrawal ON attempts (withdrawal_id, attempt_id);
+CREATE INDEX attempts_by_withdrawal ON attempts (withdrawal_id, attempt_id) WHERE withdrawal_id <> 0;
 CREATE INDEX attempts_open ON attempts (network, sender, nonce, attempt_id)
 WHERE state IN ('planned', 'signed', 'sent');
 
@@ -306,5 +308,15 @@ CREATE UNLOGGED TABLE request_counts (
     who text COLLATE "C" NOT NULL,
     ends_ms bigint NOT NULL,
     used bigint NOT NULL,
+    -- As the last request had them: an upsert sees what it was to insert by the name of a column only.
+    allowed bigint NOT NULL DEFAULT 0,
+    ban_ms bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (bucket, who)
-);
+) WITH (fillfactor = 50);
+
+-- The processes that count requests, each while its time is not over, and which one of them does so in its own memory.
+CREATE UNLOGGED TABLE request_counters (
+    counter text COLLATE "C" PRIMARY KEY,
+    until_ms bigint NOT NULL,
+    alone boolean NOT NULL
+) WITH (fillfactor = 50);
