@@ -17,6 +17,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export UV_PYTHON_DOWNLOADS := never
 # An activated environment elsewhere must not be the one that is changed.
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
+# Nor may every process compile what it imports: the tests start hundreds of them.
+unexport PYTHONDONTWRITEBYTECODE
 # uv does not read pip's settings; a machine that names its package index to pip means uv too.
 ifdef PIP_INDEX_URL
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
@@ -37,12 +39,12 @@ demo: $(INSTALLED) ## the main job, end to end, on the simulated chain; leaves n
 test: $(INSTALLED) nodes ## the whole test suite, real nodes included; ARGS="-k bitmart" narrows it
 	@$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
+# One after the other: they race, wait for leases and kill servers, and would disturb each other.
+LONG := test_edgex_beside_others test_migrate test_many_processes test_failover test_race
+
 .PHONY: test-long
-test-long: $(INSTALLED) nodes ## races, failovers, many processes: several minutes
-	@PENSTOCK_LONG=1 $(BIN)/pytest -n 2 --dist loadgroup --timeout 400 tests/acceptance/test_race.py tests/acceptance/test_failover.py \
-		tests/acceptance/test_many_processes.py tests/acceptance/test_shared_limits.py tests/acceptance/test_migrate.py \
-		tests/store/test_postgres_plans.py tests/acceptance/test_callback_crash.py \
-		tests/acceptance/test_edgex_beside_others.py $(ARGS)
+test-long: $(INSTALLED) nodes ## what `make test` has in short form, in full: races, failovers, many processes; a quarter of an hour
+	@PENSTOCK_LONG=1 $(BIN)/pytest -v --durations 0 --durations-min 5 $(LONG:%=tests/acceptance/%.py) $(ARGS)
 
 .PHONY: check
 check: $(INSTALLED) ## format, lint, types, import contracts, house rules
@@ -57,9 +59,27 @@ fix: $(INSTALLED) ## format, and mend what the linter can mend
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+# The sizes of docs/bench.md; the figures for millions: make bench BENCH_STORED=5000000 BENCH_TAKEN=1000000
+BENCH_SECONDS ?= 10
+BENCH_STORED ?= 200000
+BENCH_TAKEN ?= 100000
+
 .PHONY: bench
-bench: $(INSTALLED) ## the benchmarks, one JSON line each
-	@$(BIN)/penstock bench intake --seconds 10 --clients 64
+bench: $(INSTALLED) ## the benchmarks, one JSON line each, in some ten minutes
+	@failed=0; \
+	run() { $(BIN)/penstock bench "$$@" || failed=1; }; \
+	run start; \
+	run intake --seconds $(BENCH_SECONDS) --clients 64; \
+	run intake --seconds $(BENCH_SECONDS) --clients 256 --database postgresql:; \
+	run intake --seconds $(BENCH_SECONDS) --clients 32 --database postgresql:; \
+	run latency --seconds $(BENCH_SECONDS); \
+	run overload --seconds $(BENCH_SECONDS); \
+	run memory --withdrawals $(BENCH_TAKEN); \
+	run intake --seconds $(BENCH_SECONDS) --stored $(BENCH_STORED); \
+	run intake --seconds $(BENCH_SECONDS) --stored $(BENCH_STORED) --database postgresql:; \
+	run reads --seconds $(BENCH_SECONDS) --stored $(BENCH_STORED); \
+	run reads --seconds $(BENCH_SECONDS) --stored $(BENCH_STORED) --database postgresql:; \
+	exit $$failed
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	--custom-compile-command "make lock" $(ARGS)

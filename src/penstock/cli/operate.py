@@ -1,6 +1,4 @@
-"""`penstock sandbox`, `serve`, `verify` and `bench`: thin; what they do stands in `penstock.service` and
-`penstock.bench`.
-"""
+"""`penstock sandbox`, `serve`, `worker` and `verify`: thin; what they do stands in `penstock.service`."""
 
 from __future__ import annotations
 
@@ -22,36 +20,46 @@ def add_arguments(command: str, parser: argparse.ArgumentParser) -> None:
         case "serve":
             _settings_argument(parser)
             parser.add_argument(
-                "--processes", type=int, default=1, metavar="N", help="how many answer (default: %(default)s)"
+                "--processes",
+                type=int,
+                default=1,
+                metavar="N",
+                help="how many processes answer requests (default: %(default)s)",
             )
             parser.add_argument(
                 "--no-workers",
                 action="store_true",
-                help="answer only; `penstock worker` processes plan, sign and send",
+                help="answer requests only; signing and sending is left to `penstock worker` processes",
             )
         case "worker":
             _settings_argument(parser)
-        case "verify":
-            place = parser.add_mutually_exclusive_group(required=True)
-            place.add_argument("--state", type=Path, metavar="DIR", help="the state directory")
-            place.add_argument("--database", metavar="URL", help="the database")
         case _:
-            _bench_arguments(parser)
+            place = parser.add_mutually_exclusive_group(required=True)
+            place.add_argument(
+                "--state", type=Path, metavar="DIR", help="the directory of a sandbox or service on SQLite"
+            )
+            place.add_argument("--database", metavar="URL", help="postgresql://..., or sqlite:PATH")
 
 
 def _sandbox_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--port", type=int, required=True, metavar="P", help="on the loopback address; 0 takes a free one"
+        "--port",
+        type=int,
+        required=True,
+        metavar="P",
+        help="where it answers, on this machine only; 0 takes a free one",
     )
     parser.add_argument(
         "--state",
         type=Path,
         required=True,
         metavar="DIR",
-        help="kept here, with sandbox.json; goes on where it was",
+        help="where it keeps everything, sandbox.json with its keys too; started there again it goes on where it was",
     )
     parser.add_argument(
-        "--evm-rpc", metavar="URL", help="put the network ethereum on this node, such as anvil"
+        "--evm-rpc",
+        metavar="URL",
+        help="pay on a real node of your own, such as anvil, for the network ethereum",
     )
     parser.add_argument(
         "--evm-confirmations",
@@ -61,42 +69,16 @@ def _sandbox_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --evm-rpc: blocks after which a payment is final (default: %(default)s)",
     )
     parser.add_argument(
-        "--chain-pace", type=int, metavar="MS", help="a block of the simulated chains every MS milliseconds"
+        "--chain-pace",
+        type=int,
+        metavar="MS",
+        help="a block of the simulated chains every MS milliseconds (default: 1000)",
     )
     parser.add_argument(
         "--database", metavar="URL", default="", help="a PostgreSQL database (default: SQLite in DIR)"
     )
     parser.add_argument(
         "--no-ip-limits", action="store_true", help="leave out the venues' limits for each source address"
-    )
-
-
-def _bench_arguments(parser: argparse.ArgumentParser) -> None:
-    what = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
-    intake = what.add_parser("intake", help="accepted withdrawals a second", allow_abbrev=False)
-    reads = what.add_parser("reads", help="withdrawals looked up a second", allow_abbrev=False)
-    reads.add_argument(
-        "--stored", type=int, default=20_000, metavar="N", help="how many there are (default: %(default)s)"
-    )
-    for measured in (intake, reads):
-        _load_arguments(measured)
-    intake.add_argument(
-        "--venue",
-        choices=("bitmart", "all"),
-        default="bitmart",
-        help="one venue beside an empty handler and pgbench, or every venue in turn (default: %(default)s)",
-    )
-
-
-def _load_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--seconds", type=int, default=10, metavar="S", help="how long (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--clients", type=int, default=64, metavar="N", help="how many at once (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--database", metavar="URL", help="a database of its own for the run (default: SQLite)"
     )
 
 
@@ -108,14 +90,18 @@ def run(command: str, arguments: argparse.Namespace) -> int:
             return _serve(arguments)
         case "worker":
             return _worker(arguments.config)
-        case "verify":
-            return _verify(arguments.state or arguments.database)
         case _:
-            return _bench(arguments)
+            return _verify(arguments.state or arguments.database)
 
 
 def _settings_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the settings, TOML")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the settings, a TOML file such as docs/operate/penstock.toml",
+    )
 
 
 def _sandbox(arguments: argparse.Namespace) -> int:
@@ -189,19 +175,3 @@ def _verify(target: Path | str) -> int:
     for line in report.lines:
         print(line)
     return Exit.OK if report.ok else Exit.FAILED
-
-
-def _bench(arguments: argparse.Namespace) -> int:
-    if arguments.seconds < 1 or arguments.clients < 1:
-        usage("--seconds and --clients must be at least 1")
-    if arguments.what == "reads":
-        from penstock.bench import reads  # noqa: PLC0415
-
-        return reads.run(arguments.seconds, arguments.clients, arguments.stored, arguments.database)
-    if arguments.venue == "all":
-        from penstock.bench import every_venue  # noqa: PLC0415
-
-        return every_venue.run(seconds=arguments.seconds, clients=arguments.clients)
-    from penstock.bench import intake  # noqa: PLC0415
-
-    return intake.run(seconds=arguments.seconds, clients=arguments.clients, database=arguments.database)

@@ -10,12 +10,11 @@ import msgspec
 from penstock.core.acts import AddBookEntry, AddressKind, CreateAccount, CreateKey, CreditDeposit, SetControl
 from penstock.core.amounts import Units, parse_amount
 from penstock.core.catalogue import Catalogue
-from penstock.core.commands import Command, Withdraw
+from penstock.core.commands import Command
 from penstock.core.ids import TimeOrderedIds
 from penstock.core.time import SystemClock
-from penstock.core.views import Accepted
 from penstock.engine.lanes import SENDING
-from penstock.engine.rows import AccountRow, ApiKeyRow
+from penstock.engine.rows import AccountRow
 from penstock.engine.rules import Rules
 from penstock.sandbox.accounts import MAKERS
 from penstock.sandbox.destinations import DESTINATIONS, EVM_RECEIVER
@@ -154,48 +153,3 @@ def _outfit(row: AccountRow, venue: str, account: SandboxAccount, units: Units) 
     ]
     key = CreateKey(ACTOR, account_id, venue, account.key_id, account.secret, account.passphrase, permissions)
     return [key, *book, *deposits]
-
-
-def seed_withdrawals(state_dir: Path, url: str, venue: str, each: int, extra: str) -> dict[str, list[int]]:
-    """Give every account of a venue `each` withdrawals, through the engine, in order of time and not of accounts.
-
-    extra: what the venue keeps with each. Returns their ids by account number. Their request ids are "bench-<n>".
-    """
-    settings = sandbox_settings(state_dir, 0, None)
-    catalogue = settings.catalogue()
-    rules = Rules(catalogue, settings.policy.policy())
-    store = open_store(Place(str(state_dir), url), rules, SystemClock(), TimeOrderedIds())
-    found: dict[str, list[int]] = {}
-    try:
-        keys = {key.account_id: key.key_id for key in store.reader().rows(ApiKeyRow) if key.venue == venue}
-        accounts = [row for row in store.reader().rows(AccountRow) if row.account_id in keys]
-        amount = parse_amount("10.01", catalogue.scale(ASSET))
-        for turn in range(each):
-            commands: list[Command] = [
-                _withdrawal(row, keys[row.account_id], venue, turn, amount, extra) for row in accounts
-            ]
-            for row, answer in zip(accounts, run_all(store, commands), strict=True):
-                assert isinstance(answer, Accepted), answer
-                found.setdefault(row.account_number, []).append(answer.withdrawal_id)
-    finally:
-        store.close()
-    return found
-
-
-def _withdrawal(row: AccountRow, key_id: str, venue: str, turn: int, amount: Units, extra: str) -> Withdraw:
-    return Withdraw(
-        account_id=row.account_id,
-        key_id=key_id,
-        venue=venue,
-        request_id=f"bench-{turn}",
-        business="{}",
-        asset=ASSET,
-        network=NETWORK,
-        wallets=("spot",),
-        amount=amount,
-        address=EVM_RECEIVER,
-        memo="",
-        any_address=True,
-        numbered=True,
-        extra=extra,
-    )
