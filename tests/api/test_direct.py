@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.server.direct import Made, answer_bytes, header_lines, keeps_alive
+from penstock.server.direct import Made, Running, answer_bytes, header_lines, keeps_alive
 from penstock.server.framing import FramingGuard, Limits, PlainHead, SingleHeaders
 from penstock.server.heads import HeadReader, read_plain_head
 from penstock.server.protocol import plain_refusal, strict_protocol
@@ -319,6 +319,36 @@ def test_an_answer_waits_for_a_client_that_has_not_read_the_one_before(both: tup
     big, _, small = answers.rpartition(b"HTTP/1.1 201 ")
     assert body_of(big) == BIG
     assert body_of(small) == b"abab"
+
+
+@pytest.mark.parametrize("ending", ["with an answer", "with an error", "cancelled", "given up"])
+def test_whatever_is_waited_for_a_request_is_finished_once(ending: str) -> None:
+    made: Made = (Reply(200, (), b""), ())
+    finished: list[Made | None] = []
+
+    async def play() -> None:
+        future: asyncio.Future[Made] = asyncio.get_running_loop().create_future()
+
+        async def answering() -> Made:
+            return await future
+
+        running = Running(answering(), lambda _running, given: finished.append(given))
+        running.step()
+        assert finished == []
+        if ending == "with an answer":
+            future.set_result(made)
+        elif ending == "with an error":
+            future.set_exception(RuntimeError("a bug"))
+        elif ending == "cancelled":
+            future.cancel()
+        else:
+            running.cancel()
+            future.set_result(made)
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+    asyncio.run(play())
+    assert finished == ([made] if ending == "with an answer" else [None])
 
 
 def test_deadlines_hold_for_the_next_request() -> None:

@@ -16,11 +16,12 @@ from penstock.server.heads import (
     Head,
     HeadReader,
     Limits,
+    PlainHead,
     SingleHeaders,
     read_plain_head,
 )
 
-__all__ = ["FramingGuard", "FramingRefusal", "Limits", "Phase", "SingleHeaders"]
+__all__ = ["FramingGuard", "FramingRefusal", "Limits", "Phase", "PlainHead", "SingleHeaders"]
 
 PIPELINED = FramingRefusal(400, "bytes came after a request that is not answered yet")
 
@@ -54,6 +55,7 @@ class FramingGuard:
         "_reader",
         "_single",
         "phase",
+        "plain",
         "refusal",
         "wants_continue",
     )
@@ -66,6 +68,8 @@ class FramingGuard:
         self._head: Head | None = None
         self._chunks: ChunkReader | None = None
         self.phase = Phase.IDLE
+        self.plain: PlainHead | None = None
+        """The head of the message given out last, or being received, where it is quite ordinary."""
         self.refusal: FramingRefusal | None = None
         self.wants_continue = False
         """In BODY: the client asked for `100 Continue` and none of the body has come yet."""
@@ -86,13 +90,12 @@ class FramingGuard:
         none is whole. `refusal` is set where these bytes are not let through; they are then forgotten.
         """
         if self.phase is Phase.IDLE:
-            plain = read_plain_head(segment, self._limits)
+            self.plain = plain = read_plain_head(segment, self._limits)
             if plain is not None:
-                whole = plain[0] + plain[1]
-                if whole == len(segment):
+                if plain.size + plain.content_length == len(segment):
                     self.phase = Phase.ANSWERING
                     return segment
-                self._head = Head(*plain)
+                self._head = Head(plain.size, plain.content_length)
                 self.phase = Phase.BODY
             else:
                 self._reader = HeadReader(self._limits, self._single)

@@ -30,6 +30,7 @@ from penstock.server.counting import SharedCounter
 from penstock.server.gate import Gate
 from penstock.server.health import health_reply
 from penstock.server.http import end_with, make_server, run_server
+from penstock.server.keys import KEPT_MS
 from penstock.server.venues import venues
 from penstock.store.link.remote import RemoteStore
 from penstock.store.opening import Place, open_reader
@@ -42,7 +43,7 @@ READY = b"ready\n"
 class FrontConfig(msgspec.Struct, frozen=True):
     """What a front is started with. The numbers are open file descriptors: the listening socket, the link to the
     store, and a pipe on which READY says that requests are taken. senders: our hot wallet by network. counted_alone:
-    whether this is the only front, so that it may count requests by itself.
+    whether this is the only front, on a database that no other machine reaches: it may count requests by itself.
     """
 
     settings: Settings
@@ -95,6 +96,8 @@ def run(config: FrontConfig) -> None:
         settings.failed_auth_per_minute,
         limit_by_ip=settings.limit_by_ip,
         counter=None if config.counted_alone else SharedCounter(store.take),
+        # Who is alone hears of every change to a key with the outcome of the command that made it.
+        keys_kept_ms=None if config.counted_alone else KEPT_MS,
     )
     admin = admin_app(store, catalogue, rules.policy, token, addresses.check, clock)
 
@@ -105,7 +108,7 @@ def run(config: FrontConfig) -> None:
 
     started_ms = clock.monotonic_ms()
     health = partial(health_reply, reader, catalogue, clock, started_ms)
-    server = make_server(make_app(gate, admin, health), refusal_body)
+    server = make_server(make_app(gate, admin, health), refusal_body, gate.answers)
     tasks: list[asyncio.Task[None]] = []
 
     async def started() -> None:

@@ -8,24 +8,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
-from penstock.core.commands import CustomerCommand, Exchange, Transfer, Withdraw
+from penstock.core.commands import AnswerChallenge, CustomerCommand, Exchange, Transfer, Withdraw
 from penstock.core.points import point
 from penstock.core.queries import FindChallenge
 from penstock.core.refusals import InDoubt, Refused, Unavailable
 from penstock.core.time import Clock
 from penstock.core.views import Accepted, KeyView
 from penstock.server.counting import NS_PER_MS, Counter, Counting, OwnCounter, counted_key
-from penstock.server.keys import KeyDirectory
-from penstock.server.rate import NS_PER_S, GcraLimiter, WindowLimiter, client_scope
+from penstock.server.direct import Answering, Made
+from penstock.server.heads import PlainHead
+from penstock.server.keys import KEPT_MS, KeyDirectory
+from penstock.server.rate import NS_PER_S, GcraLimiter, client_scope
 from penstock.server.refused import RefusedRequests
 from penstock.server.repeats import Outcome, Repeats, request_key
+from penstock.server.table import RouteTable, Served
 from penstock.store.store import AsyncStore
-from penstock.venues.venue import Ask, Headers, Level, Limit, Reply, Request, Route, Scope, Usage, Venue
+from penstock.venues.venue import Ask, Headers, Level, Reply, Request, Route, Usage, Venue
 
 Scope_ = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -36,25 +38,14 @@ READER_THREADS = 2
 VERIFIER_THREADS = 2
 VERIFYING_MAX = 512
 """Requests that may wait for a verifier; a further one is told at once to come again later."""
-PREFIX_SEGMENTS_MAX = 8
-"""By this much of an unknown path is told whose it may have been; its sender chose how many segments it has."""
 CLAIMED_CHARACTERS_MAX = 128
 """Of a key id that failed authentication, this much is counted by; the sender chose how long it is."""
 
+# Tuples, because a union that isinstance is given is made anew each time, and walked slowly.
+_REPEATED = (Withdraw, Transfer, Exchange)
+_COMMANDS = (Withdraw, Transfer, Exchange, AnswerChallenge)
+
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """A route with its venue and its counts. before, after: those shared with other routes, taken before and after
-    authentication.
-    """
-
-    venue: Venue
-    route: Route
-    own: Counting
-    before: tuple[Counting, ...]
-    after: tuple[Counting, ...]
 
 
 class Gate:
@@ -64,7 +55,8 @@ class Gate:
     before further ones are answered in the venue's harsher words; None: never. Only failures are: a valid
     signature is never turned away for what others tried from its address or under its key id.
     limit_by_ip: whether the limits that a venue's routes share are counted for each source address. counter: who counts
-    requests against the venues' limits; None: this process alone.
+    requests against the venues' limits; None: this process alone. keys_kept_ms: how long a key is used as it was read
+    (server/keys.py).
     """
 
     def __init__(
@@ -76,23 +68,18 @@ class Gate:
         *,
         limit_by_ip: bool = True,
         counter: Counter | None = None,
+        keys_kept_ms: int | None = KEPT_MS,
     ) -> None:
         self._counter: Counter = counter or OwnCounter()
-        self._limit_by_ip = limit_by_ip
+        self._table = RouteTable(venues, limit_by_ip=limit_by_ip)
         self._store = store
         self._clock = clock
-        self._keys = KeyDirectory(store, clock)
+        self._keys = KeyDirectory(store, clock, keys_kept_ms)
         self._refused = RefusedRequests()
         self._repeats = Repeats()
         self._readers = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="reader")
         self._verifiers = ThreadPoolExecutor(VERIFIER_THREADS, thread_name_prefix="verifier")
         self._verifying = 0
-        self._routes: dict[bytes, dict[str, Served]] = {}
-        self._by_prefix: dict[bytes, Venue] = {}
-        self._buckets: dict[tuple[str, str], Counting] = {}
-        self._fallback: Venue | None = None
-        for venue in venues:
-            self._add(venue)
         self._failures: tuple[GcraLimiter, GcraLimiter] | None = None
         if failed_auth_per_minute is not None:
             count, period_ns = failed_auth_per_minute, 60 * NS_PER_S
@@ -101,44 +88,9 @@ class Gate:
                 GcraLimiter(count, period_ns, burst=count),
             )
 
-    def _add(self, venue: Venue) -> None:
-        self._fallback = self._fallback or venue
-        for route in venue.routes:
-            path = route.path.encode()
-            methods = self._routes.setdefault(path, {})
-            assert route.method not in methods, f"{route.method} {route.path} is served twice"
-            shared = [
-                self._counting(venue, route, limit)
-                for limit in route.shared
-                if limit.scope is not Scope.IP or self._limit_by_ip
-            ]
-            methods[route.method] = Served(
-                venue,
-                route,
-                self._counting(venue, route, route.limit),
-                tuple(counting for counting in shared if counting.limit.scope is Scope.IP),
-                tuple(counting for counting in shared if counting.limit.scope is not Scope.IP),
-            )
-            for prefix in _prefixes(path):
-                self._by_prefix.setdefault(prefix, venue)
-
-    def _counting(self, venue: Venue, route: Route, limit: Limit) -> Counting:
-        limiter = WindowLimiter(limit.count, limit.window_s, ban_s=limit.ban_s)
-        if not limit.bucket:
-            return Counting(f"{venue.name} {route.method} {route.path}", limit, limiter)
-        made = Counting(f"{venue.name} {limit.bucket}", limit, limiter)
-        known = self._buckets.setdefault((venue.name, limit.bucket), made)
-        assert known.limit == limit, f"the bucket {limit.bucket} has two limits"
-        return known
-
     def venue_for(self, path: bytes) -> Venue:
         """The venue in whose form an answer to this path is written: the one that has the nearest paths."""
-        for prefix in reversed(_prefixes(path)):
-            venue = self._by_prefix.get(prefix)
-            if venue is not None:
-                return venue
-        assert self._fallback is not None, "a gate without venues"
-        return self._fallback
+        return self._table.venue_for(path)
 
     def close(self) -> None:
         self._readers.shutdown(wait=True)
@@ -152,16 +104,26 @@ class Gate:
             body += message.get("body", b"")
         if message["type"] == "http.disconnect":
             return
-        point("intake.request_read")
         reply, extra = await self._answer(scope, body)
-        point("intake.answer_ready")
         await send_reply(send, reply, extra)
         point("intake.answer_handed_over")
 
-    async def _answer(self, scope: Scope_, body: bytes) -> tuple[Reply, Headers]:
+    def answers(self, head: PlainHead, body: bytes, client_ip: str) -> Answering | None:
+        """A Direct (server/direct.py) for every route of every venue."""
+        path, _, query = head.target.partition(b"?")
+        served = self._table.find(head.method, path)
+        if served is None:
+            return None
+        route, now_ms = served.route, self._clock.now_ms()
+        return self._made(
+            served,
+            Request(route.method, route.path, query, head.headers, body, client_ip, now_ms, head.by_name),
+        )
+
+    async def _answer(self, scope: Scope_, body: bytes) -> Made:
         path: bytes = scope["raw_path"]
-        methods = self._routes.get(path)
-        served = None if methods is None else methods.get(scope["method"])
+        methods = self._table.methods(path)
+        served = methods.get(scope["method"])
         client = scope["client"]
         request = Request(
             method=scope["method"],
@@ -172,64 +134,74 @@ class Gate:
             client_ip=client[0] if client else "",
             now_ms=self._clock.now_ms(),
         )
-        if served is None:
-            if methods is None:
-                return self.venue_for(path).not_found(request, self._keys.look_up), ()
-            return next(iter(methods.values())).venue.wrong_method(request), ()
+        if served is not None:
+            return await self._made(served, request)
+        if not methods:
+            return self.venue_for(path).not_found(request, self._keys.look_up), ()
+        return next(iter(methods.values())).venue.wrong_method(request), ()
+
+    async def _made(self, served: Served, request: Request) -> Made:
+        point("intake.request_read")
         try:
-            return await self._serve(served, request)
+            made = await self._serve(served, request)
         except (Unavailable, InDoubt):
             # Nothing but counting raises these here, and then nothing was asked of the engine yet.
-            return served.venue.unavailable(served.route), ()
+            made = served.venue.unavailable(served.route), ()
         except Exception:  # noqa: BLE001 - logged
             # The boundary: whatever went wrong, the caller hears that the outcome is unknown, never "failed".
             _log.exception("request failed", path=request.path)
-            return served.venue.in_doubt(served.route), ()
+            made = served.venue.in_doubt(served.route), ()
+        point("intake.answer_ready")
+        return made
 
-    async def _serve(self, served: Served, request: Request) -> tuple[Reply, Headers]:
+    async def _serve(self, served: Served, request: Request) -> Made:
         venue, route = served.venue, served.route
         now_ms = self._clock.monotonic_ms()
         source = client_scope(request.client_ip)
-        usage = Usage(0, route.limit)
-        reply = await self._over(served, served.before, source, None, now_ms)
+        usage = served.unused
+        reply = await self._over(served, served.before, source, None, now_ms) if served.before else None
         if reply is None and route.offloaded and self._verifying >= VERIFYING_MAX:
             reply = venue.unavailable(route)
         if reply is None:
-            who, asked = await self._understood(served, request)
+            if route.offloaded:
+                who, asked = await self._verified(venue, route, request)
+            else:
+                who, asked = self._understood(venue, route, request)
             if isinstance(who, Reply):
                 blocked = self._count_failure(source, venue.claimed_key(request), now_ms)
                 reply = venue.rate_limited(route, usage, abusive=True) if blocked else who
             else:
                 point("intake.authenticated")
-                reply, usage = await self._serve_known(served, request, who, asked, now_ms)
+                reply, usage = await self._serve_known(served, request, source, who, asked, now_ms)
         return reply, venue.limit_headers(usage, request.now_ms)
 
-    async def _understood(
-        self, served: Served, request: Request
+    def _understood(
+        self, venue: Venue, route: Route, request: Request
     ) -> tuple[KeyView | Reply | None, Ask | Reply | None]:
         """Who calls and, on signed routes, what for. Read before it is charged, because a repeat is not charged."""
-        venue, route = served.venue, served.route
-        if route.offloaded:
-            return await self._verified(venue, route, request)
         who = venue.authenticate(request, route, self._keys.look_up)
         if isinstance(who, Reply) or route.level is not Level.SIGNED:
             return who, None
         return who, _read(venue, request, route, who)
 
     async def _serve_known(
-        self, served: Served, request: Request, who: KeyView | None, asked: Ask | Reply | None, now_ms: int
+        self,
+        served: Served,
+        request: Request,
+        source: str,
+        who: KeyView | None,
+        asked: Ask | Reply | None,
+        now_ms: int,
     ) -> tuple[Reply, Usage]:
         venue, route = served.venue, served.route
-        source = client_scope(request.client_ip)
         counted = counted_key(route.limit.scope, who, source)
-        if isinstance(asked, Ask):
-            repeat = await self._repeat(served, asked, counted, now_ms)
-            if repeat is not None:
-                return repeat
+        if isinstance(asked, Ask) and self._is_repeat(asked):
+            reply = await self._ask(venue, route, asked, now_ms)
+            return reply, Usage(self._counter.used(served.own, counted, now_ms), route.limit)
         usage, abusive = await self._counter.take(served.own, counted, now_ms)
         if usage.refused:
             return venue.rate_limited(route, usage, abusive=abusive), usage
-        over = await self._over(served, served.after, source, who, now_ms)
+        over = await self._over(served, served.after, source, who, now_ms) if served.after else None
         if over is not None:
             return over, usage
         if asked is None:
@@ -276,25 +248,19 @@ class Gate:
         finally:
             self._verifying -= 1
 
-    async def _repeat(
-        self, served: Served, asked: Ask, counted: str, now_ms: int
-    ) -> tuple[Reply, Usage] | None:
-        """The answer to a request that is on its way or was accepted a moment ago; None when it is neither."""
+    def _is_repeat(self, asked: Ask) -> bool:
+        """Whether a request is on its way already, or was accepted a moment ago."""
         command = asked.question
-        if not isinstance(command, Withdraw | Transfer | Exchange) or not command.repeatable:
-            return None
-        key = request_key(command)
-        if key not in self._repeats:
-            return None
-        reply = await self._ask(served.venue, served.route, asked, now_ms)
-        return reply, Usage(self._counter.used(served.own, counted, now_ms), served.route.limit)
+        return isinstance(command, _REPEATED) and command.repeatable and request_key(command) in self._repeats
 
     async def _ask(self, venue: Venue, route: Route, asked: Ask, now_ms: int) -> Reply:
         while True:
             question = asked.question
             try:
-                if isinstance(question, CustomerCommand):
+                if isinstance(question, _COMMANDS):
                     answer = await self._carry_out(question, now_ms)
+                elif question is None:
+                    answer = None
                 elif isinstance(question, FindChallenge) and self._store.reader().reads_at_once:
                     answer = self._store.ask(question)
                 else:
@@ -325,7 +291,7 @@ class Gate:
             raise before
         point("intake.queued")
         key = None
-        if isinstance(command, Withdraw | Transfer | Exchange) and command.repeatable:
+        if isinstance(command, _REPEATED) and command.repeatable:
             key = request_key(command)
             if key in self._repeats:
                 return _answered(await self._repeats.outcome(key))
@@ -371,12 +337,6 @@ def _failed(venue: Venue, route: Route, error: Exception) -> Reply:
             return venue.unavailable(route)
         case _:
             return venue.in_doubt(route)
-
-
-def _prefixes(path: bytes) -> list[bytes]:
-    """The path's first segments, ever more of them: b"/a/b" gives b"/a" and b"/a/b"."""
-    parts = path.split(b"/")[: PREFIX_SEGMENTS_MAX + 1]
-    return [b"/".join(parts[:count]) for count in range(2, len(parts) + 1)]
 
 
 async def send_reply(send: Send, reply: Reply, extra: Headers = ()) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 HEAD_BYTES_MAX = 16 * 1024
 HEADERS_MAX = 100
@@ -108,9 +109,10 @@ _VALUE = rb"[\t -~\x80-\xff]*+"
 # No "#": a fragment is never sent, and the URL parser behind us would cut it off unseen.
 _TARGET = rb"/[!\"$-~]*+"
 
+# Blanks behind a value are no part of it (RFC 9110, section 5.5), and nobody sends them.
 _PLAIN_HEAD = re.compile(
-    rb"(?:" + b"|".join(METHODS) + rb") " + _TARGET + rb" HTTP/1\.1\r\n"
-    rb"((?:" + _TOKEN + rb":" + _VALUE + rb"\r\n)++)\r\n"
+    rb"(" + b"|".join(METHODS) + rb") (" + _TARGET + rb") HTTP/1\.1\r\n"
+    rb"((?:" + _TOKEN + rb":" + _VALUE + rb"(?<![ \t])\r\n)++)\r\n"
 )
 _FIELD = re.compile(rb"([^:\n]++):[ \t]*+([^\r]*+)\r\n")
 _HOST = re.compile(rb"(?:[0-9A-Za-z._~%-]++|\[[0-9A-Fa-f:.]++\])(?::[0-9]{1,5})?+")
@@ -121,21 +123,38 @@ _TARGET_WHOLE = re.compile(_TARGET)
 _TOKEN_WHOLE = re.compile(_TOKEN)
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
-# These need the line reader: what they ask for is rare, and spelling matters.
-_NOT_PLAIN = frozenset({b"transfer-encoding", b"expect", b"upgrade"})
+# These need the line reader: what they ask for is rare, and spelling matters. The last is one more word for
+# Connection to some parsers, the one behind us among them.
+_NOT_PLAIN = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"proxy-connection"})
 
 
-def read_plain_head(segment: bytes, limits: Limits) -> tuple[int, int] | None:
-    """(bytes of the head, bytes of the body) where `segment` begins with a whole and quite ordinary head.
+class PlainHead(NamedTuple):
+    """A whole head that is quite ordinary: no name comes twice, nothing frames the body but its length.
+
+    size, content_length: bytes of the head, its empty line included, and of the body. headers: names in lower case, in
+    the order sent; by_name: the same.
+    """
+
+    size: int
+    content_length: int
+    method: bytes
+    target: bytes
+    headers: list[tuple[bytes, bytes]]
+    by_name: dict[bytes, bytes]
+
+
+def read_plain_head(segment: bytes, limits: Limits) -> PlainHead | None:
+    """The head where `segment` begins with a whole and quite ordinary one.
 
     None says nothing about the head but that `HeadReader` has to decide.
     """
     found = _PLAIN_HEAD.match(segment)
     if found is None or found.end() > limits.head_bytes_max:
         return None
-    fields = _FIELD.findall(found[1].lower())
-    values = dict(fields)
-    if len(values) != len(fields) or len(fields) > limits.headers_max:
+    method, target, lines = found.groups()
+    headers = [(name.lower(), value) for name, value in _FIELD.findall(lines)]
+    values = dict(headers)
+    if len(values) != len(headers) or len(headers) > limits.headers_max:
         return None
     host = values.get(b"host")
     if host is None or _HOST.fullmatch(host) is None or not _NOT_PLAIN.isdisjoint(values):
@@ -143,7 +162,7 @@ def read_plain_head(segment: bytes, limits: Limits) -> tuple[int, int] | None:
     length = values.get(b"content-length", b"0")
     if _LENGTH.fullmatch(length) is None or int(length) > limits.body_bytes_max:
         return None
-    return found.end(), int(length)
+    return PlainHead(found.end(), int(length), method, target, headers, values)
 
 
 class HeadReader:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import uvicorn
 
+from penstock.server.direct import Direct
 from penstock.server.gate import AsgiApp
 from penstock.server.heads import Limits
 from penstock.server.protocol import RefusalBody, strict_protocol
@@ -16,12 +17,14 @@ STOP_GRACE_S = 10
 BACKLOG = 2_048
 
 
-def make_server(app: AsgiApp, refusal_body: RefusalBody) -> uvicorn.Server:
-    """refusal_body: in which form the protocol's own refusals are written (server/protocol.py)."""
+def make_server(app: AsgiApp, refusal_body: RefusalBody, direct: Direct | None = None) -> uvicorn.Server:
+    """refusal_body: in which form the protocol's own refusals are written (server/protocol.py). direct: who answers
+    ordinary requests without ASGI (server/direct.py).
+    """
     config = uvicorn.Config(
         app,  # pyright: ignore[reportArgumentType] - uvicorn's own alias is narrower than ASGI
         loop="uvloop",
-        http=strict_protocol(Limits(), refusal_body),
+        http=strict_protocol(Limits(), refusal_body, direct=direct),
         ws="none",
         lifespan="off",
         access_log=False,

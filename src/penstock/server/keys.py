@@ -16,27 +16,27 @@ UNKNOWN_CHARACTERS_MAX = 128
 class KeyDirectory:
     """Look-ups of keys without asking the database for each request.
 
-    A change made through this store empties it at once; one made by another process shows after KEPT_MS.
-    That is safe because the engine reads key and account again in the commit that moves money. Unknown keys
-    are remembered apart from known ones: a repeated guess costs no look-up and pushes no real key out.
+    A change made through this store empties it at once; one made by another process shows after kept_ms (None: no
+    other makes any). That is safe because the engine reads key and account again in the commit that moves money.
+    Unknown keys are remembered apart from known ones: a repeated guess costs no look-up and pushes no real key out.
     For one thread.
     """
 
-    def __init__(self, store: AsyncStore, clock: Clock) -> None:
+    def __init__(self, store: AsyncStore, clock: Clock, kept_ms: int | None = KEPT_MS) -> None:
         self._store = store
         self._clock = clock
+        self._kept_ms = kept_ms
         self._kept: dict[str, KeyView] = {}
         self._unknown: set[str] = set()
         self._generation = -1
         self._empty_at_ms = 0
 
     def look_up(self, key_id: str) -> KeyView | None:
-        generation = self._store.keys_generation
-        now_ms = self._clock.monotonic_ms()
-        if generation != self._generation or now_ms >= self._empty_at_ms or len(self._kept) >= KEPT_MAX:
+        if self._is_stale() or len(self._kept) >= KEPT_MAX:
             self._kept.clear()
             self._unknown.clear()
-            self._generation, self._empty_at_ms = generation, now_ms + KEPT_MS
+            self._generation = self._store.keys_generation
+            self._empty_at_ms = self._clock.monotonic_ms() + (self._kept_ms or 0)
         found = self._kept.get(key_id)
         if found is None and key_id not in self._unknown:
             found = self._store.find_key(key_id)
@@ -45,6 +45,11 @@ class KeyDirectory:
             elif len(key_id) <= UNKNOWN_CHARACTERS_MAX:
                 self._remember_unknown(key_id)
         return found
+
+    def _is_stale(self) -> bool:
+        if self._store.keys_generation != self._generation:
+            return True
+        return self._kept_ms is not None and self._clock.monotonic_ms() >= self._empty_at_ms
 
     def _remember_unknown(self, key_id: str) -> None:
         if len(self._unknown) >= UNKNOWN_MAX:

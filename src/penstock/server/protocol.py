@@ -2,7 +2,8 @@
 
 uvicorn and httptools keep the parsing of sound messages, the ASGI scope and the writing of answers. This
 module adds what they leave open: strict framing, slow heads and bodies cut, a cap on connections, and
-refusals that say what is wrong. Nothing is logged per request.
+refusals that say what is wrong. Nothing is logged per request. Ordinary requests that somebody answers directly
+(server/direct.py) never reach them.
 """
 
 from __future__ import annotations
@@ -10,15 +11,19 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import msgspec
+import structlog
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from penstock.server.framing import FramingGuard, FramingRefusal, Limits, Phase, SingleHeaders
+from penstock.core.points import point
+from penstock.server.direct import Direct, Made, Running, answer_bytes, header_lines, keeps_alive
+from penstock.server.framing import FramingGuard, FramingRefusal, Limits, Phase, PlainHead, SingleHeaders
 from penstock.server.heads import METHODS
+from penstock.venues.venue import Reply
 
 RefusalBody = Callable[[int, bytes, str], tuple[bytes, bytes]]
 """(status, raw request target or b"" where it was not readable, reason) -> (content type, body)."""
@@ -29,7 +34,9 @@ SLOW_BODY = FramingRefusal(408, "the body of the request took too long")
 NOT_READABLE = FramingRefusal(400, "the request cannot be read")
 TOO_MANY = FramingRefusal(503, "there are too many connections")
 
+_log = structlog.get_logger(__name__)
 _NEVER = math.inf
+_FAILED = Reply(500, ((b"content-type", b"text/plain; charset=utf-8"),), b"Internal Server Error")
 _EXTRA_HEADERS = {
     405: b"allow: " + b", ".join(METHODS) + b"\r\n",
     503: b"retry-after: 1\r\n",
@@ -51,6 +58,7 @@ class StrictProtocol(HttpToolsProtocol):
     limits: ClassVar[Limits] = Limits()
     single_headers: ClassVar[SingleHeaders] = SingleHeaders()
     refusal_body: ClassVar[RefusalBody] = staticmethod(plain_refusal)
+    direct: ClassVar[Direct | None] = None
 
     def __init__(
         self,
@@ -67,11 +75,18 @@ class StrictProtocol(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = _NEVER
         self._linger_bytes: int | None = None  # after a refusal: how much more is dropped before the cut
+        self._running: Running | None = None  # what is being answered directly
+        self._keep_alive = True  # behind that answer
+        self._gone = False
+        self._client_ip = ""
+        self._common: list[tuple[bytes, bytes]] = []  # the headers of every answer, as last written
+        self._common_lines = b""
 
     # ---- events of the transport ----
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # as uvicorn's
         super().connection_made(transport)
+        self._client_ip = self.client[0] if self.client else ""
         if len(self.connections) > self.limits.connections_max:
             self._refuse(TOO_MANY)
         else:
@@ -82,6 +97,7 @@ class StrictProtocol(HttpToolsProtocol):
             self._timer.cancel()
             self._timer = None
         self._guard.stop()
+        self._gone = True
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -91,8 +107,9 @@ class StrictProtocol(HttpToolsProtocol):
         if message:
             self._served = True
             self._deadline = _NEVER
-            super().data_received(message)
-            if guard.refusal is not None:
+            if guard.plain is None or not self._answers_directly(guard.plain, message):
+                super().data_received(message)
+            if guard.refusal is not None and self._linger_bytes is None:
                 self.flow.pause_reading()
         elif guard.refusal is not None and before is Phase.ANSWERING:
             self.flow.pause_reading()  # on_response_complete writes the refusal
@@ -105,10 +122,22 @@ class StrictProtocol(HttpToolsProtocol):
 
     def eof_received(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]  # uvicorn narrows asyncio's
         """A client may close its sending side behind a whole request and still gets the answer."""
-        if self._linger_bytes is not None or not self._served or self.cycle.response_complete:
+        if self._linger_bytes is not None:
             return False
-        self.cycle.keep_alive = False
+        if self._running is not None:
+            self._keep_alive = False
+            return self.transport.can_write_eof()
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        if cycle is None or cycle.response_complete:
+            return False
+        cycle.keep_alive = False
         return self.transport.can_write_eof()
+
+    def shutdown(self) -> None:
+        if self._running is None:
+            super().shutdown()
+        else:
+            self._keep_alive = False
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -143,6 +172,58 @@ class StrictProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         del msg
         self._refuse(NOT_READABLE)
+
+    # ---- answering directly ----
+
+    def _answers_directly(self, head: PlainHead, message: bytes) -> bool:
+        """Begin to answer a message that somebody answers directly. False: nobody does, and nothing was done."""
+        direct, keep_alive = type(self).direct, keeps_alive(head)
+        if direct is None or keep_alive is None:
+            return False
+        answering = direct(head, message[head.size :], self._client_ip)
+        if answering is None:
+            return False
+        self._keep_alive = keep_alive
+        self._running = running = Running(answering, self._answer)
+        self.tasks.add(running)  # pyright: ignore[reportArgumentType] - uvicorn counts and cancels them, no more
+        running.step()
+        return True
+
+    def _answer(self, running: Running, made: Made | None) -> None:
+        self.tasks.discard(running)  # pyright: ignore[reportArgumentType] - as above
+        if made is None:
+            self._keep_alive = False
+            made = _FAILED, ()
+        if self.flow.write_paused and not self._gone:
+            waiting = self.loop.create_task(self._write_when_read(made))
+            self.tasks.add(waiting)
+            waiting.add_done_callback(self.tasks.discard)
+        else:
+            self._write(made)
+
+    async def _write_when_read(self, made: Made) -> None:
+        """Write once the client has read enough of what it was sent before."""
+        await self.flow.drain()
+        self._write(made)
+
+    def _write(self, made: Made) -> None:
+        self._running = None
+        if self._gone:
+            return
+        if self._common is not self.server_state.default_headers:
+            self._common = self.server_state.default_headers
+            self._common_lines = header_lines(self._common)
+        try:
+            answer = answer_bytes(made, self._common_lines, keep_alive=self._keep_alive)
+        except ValueError:
+            _log.exception("an answer cannot be written")
+            self._keep_alive = False
+            answer = answer_bytes((_FAILED, ()), self._common_lines, keep_alive=False)
+        self.transport.write(answer)
+        if not self._keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+        point("intake.answer_handed_over")
 
     # ---- deadlines ----
 
@@ -222,12 +303,16 @@ class StrictProtocol(HttpToolsProtocol):
 
 
 def strict_protocol(
-    limits: Limits, refusal_body: RefusalBody, single_headers: SingleHeaders | None = None
+    limits: Limits,
+    refusal_body: RefusalBody,
+    single_headers: SingleHeaders | None = None,
+    direct: Direct | None = None,
 ) -> type[StrictProtocol]:
     """A protocol class with these limits, for `uvicorn.Config(http=...)`.
 
     refusal_body: the body of every refusal made here, in the form of the venue the target belongs to; it must
-    not raise. single_headers: beyond the default, when a venue signs with other names.
+    not raise. single_headers: beyond the default, when a venue signs with other names. direct: who answers ordinary
+    requests without ASGI; what it declines goes to the application.
     """
 
     class ConfiguredProtocol(StrictProtocol):
@@ -236,4 +321,5 @@ def strict_protocol(
     ConfiguredProtocol.limits = limits
     ConfiguredProtocol.refusal_body = staticmethod(refusal_body)
     ConfiguredProtocol.single_headers = single_headers or SingleHeaders()
+    ConfiguredProtocol.direct = None if direct is None else staticmethod(direct)
     return ConfiguredProtocol

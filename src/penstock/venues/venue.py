@@ -44,7 +44,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
 
     path: as it stood on the wire, not percent-decoded, without the query. query: the bytes after "?".
     headers: names in lower case, in the order sent, doubles included. client_ip: who connected. now_ms: wall
-    clock at arrival.
+    clock at arrival. known: what `by_name` gives, where it was made already.
     """
 
     method: str
@@ -54,6 +54,11 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     body: bytes
     client_ip: str
     now_ms: UnixMs
+    known: dict[bytes, bytes] | None = None
+
+    def by_name(self) -> dict[bytes, bytes]:
+        """Headers by name, to be read only; of one that came twice, the last. As long as `headers` if none did."""
+        return dict(self.headers) if self.known is None else self.known
 
 
 class Reply(msgspec.Struct, frozen=True, gc=False):
@@ -130,9 +135,10 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
 
     write: takes the answer that `question` documents (a command: views.Accepted); may raise Refused. Instead of a
     Reply it may return the next Ask: one that needs to know something before it can say what is to be done.
+    question None: nothing, and write takes None. For work that is to be done only once the request was counted.
     """
 
-    question: CustomerCommand | Query
+    question: CustomerCommand | Query | None
     write: Callable[..., Reply | Ask]
 
 
@@ -169,6 +175,22 @@ WriteCallback = Callable[[WithdrawalView, State, State | None, KeyView], Callbac
 """(the withdrawal as it stands, the state entered, the state before it, the key that signs) to what is posted.
 
 None where the venue tells nothing of this change, because in its words nothing changed.
+"""
+
+
+class KeyFault(msgspec.Struct, frozen=True):
+    """Why no signature could ever fit a key. field: key_id, secret or passphrase. needed: what it has to be; never
+    what it was.
+    """
+
+    field: str
+    needed: str
+
+
+CheckKey = Callable[[str, str, str], KeyFault | None]
+"""(key id, secret, passphrase) of a key to be made to what is wrong with it; None where its owner can use it.
+
+A venue has one where a key is not just any text. It does not find out whether the owner holds the other half.
 """
 
 

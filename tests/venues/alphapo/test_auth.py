@@ -208,7 +208,7 @@ def test_a_signature_in_another_form_is_refused(wrong: str | bytes) -> None:
 
 
 def test_header_names_are_read_in_any_case_by_the_server_and_so_in_lower_case_here() -> None:
-    claims = auth.read_claims([(b"x-processing-key", b"k"), (b"x-processing-signature", b"s")])
+    claims = auth.read_claims(ask_for("POST", ACCOUNTS, key="k", signed="s"))
     assert claims == auth.Claims(b"k", b"s", doubled=False)
 
 

@@ -9,7 +9,7 @@ from typing import cast
 from penstock.core.commands import Command
 from penstock.core.queries import Query
 from penstock.core.refusals import InDoubt, Unavailable
-from penstock.core.views import KeyView
+from penstock.core.views import Accepted, KeyView
 from penstock.store.link.counting import Take, Taken
 from penstock.store.link.wire import Asked, Frames, Nothing, Numbered, frame_commands, raised, read_outcomes
 from penstock.store.reader import Reader
@@ -43,9 +43,10 @@ class RemoteStore(asyncio.Protocol):
 
     async def execute(self, command: Command) -> object:
         """As Store.execute. Raises Unavailable at once when too many wait already or the writer is gone."""
-        return await self._ask(command)
+        return await self._asked(command)
 
-    async def _ask(self, asked: Asked) -> object:
+    def _asked(self, asked: Asked) -> asyncio.Future[object]:
+        """Put on its way. Raises Unavailable as `execute`."""
         if self._transport is None or self._loop is None:
             raise Unavailable("the store's process is not there")
         if len(self._waiting) >= WAITING_MAX:
@@ -58,11 +59,11 @@ class RemoteStore(asyncio.Protocol):
         self._outgoing.append((number, asked))
         if len(self._outgoing) >= SENT_AT_ONCE:
             self._flush()
-        return await future
+        return future
 
     async def take(self, take: Take) -> Taken:
         """Have a request counted for all processes. Raises Unavailable; InDoubt when the store's process ended."""
-        taken = await self._ask(take)
+        taken = await self._asked(take)
         assert isinstance(taken, Taken), taken
         return taken
 
@@ -93,6 +94,9 @@ class RemoteStore(asyncio.Protocol):
             for number, answer in told.outcomes:
                 future = self._waiting.pop(number, None)
                 if future is None or future.done():
+                    continue
+                if isinstance(answer, Accepted):
+                    future.set_result(answer)
                     continue
                 error = raised(answer)
                 if error is not None:

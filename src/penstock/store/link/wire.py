@@ -101,6 +101,8 @@ def _frame(body: bytes) -> bytes:
 
 
 def _told(outcome: object) -> object:
+    if isinstance(outcome, Accepted):
+        return outcome  # what nearly every one is
     match outcome:
         case None:
             return Nothing()

@@ -67,7 +67,7 @@ class Alphapo:
         return replies.error(found) if isinstance(found, WireError) else found
 
     def claimed_key(self, request: Request) -> str | None:
-        key = auth.read_claims(request.headers).key
+        key = auth.read_claims(request).key
         return key.decode("latin-1") if key else None
 
     def read(self, request: Request, route: Route, key: KeyView | None) -> Ask | Reply:

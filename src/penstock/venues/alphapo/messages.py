@@ -15,6 +15,7 @@ from penstock.core.amounts import SCALE_MAX, Units, parse_amount, parse_json_num
 from penstock.core.refusals import RefusalCode, Refused
 from penstock.venues.alphapo import errors
 from penstock.venues.alphapo.errors import BAD_CONTENT, Invalid, Rejected, sentence
+from penstock.venues.media import is_plain_json
 from penstock.venues.strict_json import Json, JsonFaultError, Number, read_object
 from penstock.venues.venue import Request
 
@@ -23,7 +24,6 @@ QUERY_PARAMETERS_MAX = 64
 NOTHING_BYTES_MAX = 64
 """Of a body without parameters, blanks around it included."""
 
-_MEDIA = b"application/json"
 _NOTHING = frozenset({b"", b"[]", b"null"})
 _BLANKS = b" \t\r\n"
 _INTEGER = re.compile(r"0|-?[1-9][0-9]*", re.ASCII)
@@ -33,18 +33,7 @@ _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 def check_media(request: Request) -> None:
     """Raises Rejected unless the body, if there is one, is said to be JSON and uncompressed."""
-    said = False
-    for name, value in request.headers:
-        if name == b"content-type":
-            said = True
-            accepted = value == _MEDIA or value.partition(b";")[0].strip().lower() == _MEDIA
-        elif name == b"content-encoding":
-            accepted = value.lower() in {b"", b"identity"}
-        else:
-            continue
-        if not accepted:
-            raise Rejected(BAD_CONTENT)
-    if request.body and not said:
+    if not is_plain_json(request) or (request.body and b"content-type" not in request.by_name()):
         raise Rejected(BAD_CONTENT)
 
 

@@ -32,10 +32,10 @@ class Claims(msgspec.Struct, frozen=True, gc=False):
     doubled: bool
 
 
-def read_claims(headers: list[tuple[bytes, bytes]]) -> Claims:
-    known = dict(headers)
+def read_claims(request: Request) -> Claims:
+    known = request.by_name()
     # The usual request repeats no header at all, and then none of ours.
-    doubled = len(known) != len(headers) and _is_doubled(headers)
+    doubled = len(known) != len(request.headers) and _is_doubled(request.headers)
     return Claims(known.get(b"x-bm-key"), known.get(b"x-bm-sign"), known.get(b"x-bm-timestamp"), doubled)
 
 
@@ -69,7 +69,7 @@ def authenticate(request: Request, route: Route, look_up: LookUpKey) -> KeyView 
     """
     if route.level is Level.NONE:
         return None
-    claims = read_claims(request.headers)
+    claims = read_claims(request)
     if claims.doubled:
         return errors.INVALID_REQUEST
     if not claims.key:

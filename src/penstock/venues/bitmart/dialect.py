@@ -15,9 +15,8 @@ from penstock.venues.bitmart.errors import Rejected, WireError
 from penstock.venues.bitmart.lookups import LookUps
 from penstock.venues.bitmart.messages import Parameters, read_query
 from penstock.venues.bitmart.replies import Envelopes
+from penstock.venues.media import is_plain_json
 from penstock.venues.venue import Ask, Headers, LookUpKey, Reply, Request, Route, Scope, Usage, World
-
-_MEDIA = b"application/json"
 
 
 class Bitmart:
@@ -56,7 +55,7 @@ class Bitmart:
         return self._envelopes.error(found) if isinstance(found, WireError) else found
 
     def claimed_key(self, request: Request) -> str | None:
-        key = auth.read_claims(request.headers).key
+        key = auth.read_claims(request).key
         return key.decode("latin-1") if key else None
 
     def read(self, request: Request, route: Route, key: KeyView | None) -> Ask | Reply:
@@ -76,8 +75,9 @@ class Bitmart:
         assert key is not None
         if key.is_sub_account:
             raise Rejected(errors.SUB_ACCOUNT_MAY_NOT_WITHDRAW)
-        _check_media(request)
-        request_id = auth.request_id(auth.read_claims(request.headers))
+        if not is_plain_json(request):
+            raise Rejected(errors.WRONG_MEDIA)
+        request_id = auth.request_id(auth.read_claims(request))
         return Ask(self._apply.read(request.body, key, request_id), self._write_accepted)
 
     def _write_accepted(self, answer: Accepted) -> Reply:
@@ -116,16 +116,3 @@ class Bitmart:
 
     def rate_limited(self, _route: Route, _usage: Usage, *, abusive: bool) -> Reply:
         return self._envelopes.error(errors.BANNED if abusive else errors.TOO_MANY)
-
-
-def _check_media(request: Request) -> None:
-    """JSON, uncompressed. A missing content-type passes: the body is signed and must be JSON anyway."""
-    for name, value in request.headers:
-        if name == b"content-type":
-            accepted = value == _MEDIA or value.partition(b";")[0].strip().lower() == _MEDIA
-        elif name == b"content-encoding":
-            accepted = value.lower() in {b"", b"identity"}
-        else:
-            continue
-        if not accepted:
-            raise Rejected(errors.WRONG_MEDIA)

@@ -17,10 +17,11 @@ from penstock.venues.sunx.content import Content
 from penstock.venues.sunx.currencies import CurrencyNames
 from penstock.venues.sunx.errors import FEE_WRONG, Rejected
 from penstock.venues.sunx.messages import Apply, read_apply
+from penstock.venues.sunx.quotes import CHALLENGE_MS, Quoted, Quotes
 from penstock.venues.sunx.replies import WALLET, Envelopes, Quote
+from penstock.venues.sunx.wallet import digest
 from penstock.venues.venue import Ask, CheckAddress, Reply
 
-CHALLENGE_MS = 120_000
 ADDRESSES_KEPT = 8_192
 
 
@@ -38,8 +39,11 @@ class ApplyReader:
         check_address: CheckAddress,
         new_trace: Callable[[], str],
         envelopes: Envelopes,
+        quotes: Quotes,
     ) -> None:
+        """quotes: gets to know what is quoted here."""
         self._catalogue = catalogue
+        self._quotes = quotes
         self._names = names
         self._new_trace = new_trace
         self._envelopes = envelopes
@@ -78,7 +82,7 @@ class ApplyReader:
             extra=content.stored(),
             challenge_ms=CHALLENGE_MS,
         )
-        return Ask(command, partial(self._write, content, nonce))
+        return Ask(command, partial(self._write, content, command))
 
     def _amount(self, text: str, listing: Listing) -> Units:
         if text.startswith("-"):
@@ -105,6 +109,11 @@ class ApplyReader:
         fee = format_units(listing.fee, self._catalogue.scale(listing.asset))
         return Content(form.address, form.currency, form.chain, form.amount, fee)
 
-    def _write(self, content: Content, nonce: str, accepted: Accepted) -> Reply:
-        expires_ms = UnixMs(accepted.accepted_ms + CHALLENGE_MS)
-        return self._envelopes.ok(Quote(nonce, content.text(nonce), expires_ms))
+    def _write(self, content: Content, command: Withdraw, accepted: Accepted) -> Reply:
+        nonce, text = command.request_id, content.text(command.request_id)
+        scale = self._catalogue.scale(command.asset)
+        said = (content.address, parse_amount(content.amount, scale), parse_amount(content.fee, scale))
+        if said == (command.address, accepted.net, accepted.fee):
+            quoted = Quoted(command.account_id, digest(text), command.address)
+            self._quotes.keep(nonce, quoted, accepted.accepted_ms)
+        return self._envelopes.ok(Quote(nonce, text, UnixMs(accepted.accepted_ms + CHALLENGE_MS)))

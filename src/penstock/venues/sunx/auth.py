@@ -10,7 +10,6 @@ import base64
 import binascii
 import hmac
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
@@ -32,6 +31,10 @@ VERSION = "2"
 PUBLIC_KEY_MARK = b"ed25519:"
 """A key whose secret begins so holds, in 64 hexadecimal digits, the public key of its owner."""
 PUBLIC_KEYS_KEPT = 4_096
+HOSTS_KEPT = 256
+HOST_BYTES_KEPT = 255
+"""A longer Host is taken apart each time: its sender would choose how much memory it takes."""
+TIMES_KEPT = 1_024
 
 _TIMESTAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}", re.ASCII)
 _PORT = re.compile(r":[0-9]{1,5}\Z", re.ASCII)
@@ -53,30 +56,35 @@ class Hosts(msgspec.Struct, frozen=True):
     canonical: tuple[str, ...] = (CANONICAL_HOST,)
     trusted_proxies: tuple[str, ...] = ()
 
-    def of(self, request: Request) -> list[str]:
+    def of(self, request: Request) -> tuple[str, ...]:
         """In lower case, each once, the likeliest first. A Host header that came twice counts for nothing."""
-        found = list(self.canonical)
-        sent = _only(request, b"host")
-        if sent:
-            found += _with_and_without_port(sent)
+        sent = only(request, b"host")
+        found = (_kept_names if len(sent) <= HOST_BYTES_KEPT else _names)(self.canonical, sent)
         if self.trusted_proxies and may_come_from(self.trusted_proxies, request.client_ip):
-            forwarded = _only(request, b"x-forwarded-host").partition(",")[0].strip()
-            if forwarded:
-                found.append(forwarded)
-        return list(dict.fromkeys(host.lower() for host in found))
+            forwarded = only(request, b"x-forwarded-host").decode("latin-1").partition(",")[0].strip().lower()
+            if forwarded and forwarded not in found:
+                return (*found, forwarded)
+        return found
 
 
-def _only(request: Request, name: bytes) -> str:
+def only(request: Request, name: bytes) -> bytes:
+    """The header's value; b"" where it is missing or came twice."""
+    known = request.by_name()
+    if len(known) == len(request.headers):
+        return known.get(name, b"")
     values = [value for header, value in request.headers if header == name]
-    return values[0].decode("latin-1") if len(values) == 1 else ""
+    return values[0] if len(values) == 1 else b""
 
 
-def _with_and_without_port(host: str) -> Iterator[str]:
+def _names(canonical: tuple[str, ...], sent: bytes) -> tuple[str, ...]:
+    host = sent.decode("latin-1")
     bare = _PORT.sub("", host)
-    yield from (host, bare)
-    if bare.startswith("["):
-        # What URL parsers call the host of http://[::1]:8080 has no brackets.
-        yield bare.strip("[]")
+    # What URL parsers call the host of http://[::1]:8080 has no brackets.
+    found = (bare, host, bare.strip("[]"), *canonical) if host else canonical
+    return tuple(dict.fromkeys(name.lower() for name in found))
+
+
+_kept_names = lru_cache(maxsize=HOSTS_KEPT)(_names)
 
 
 def prehash(method: str, host: str, path: str, query: bytes) -> bytes:
@@ -185,8 +193,15 @@ def _is_timely(timestamp: str, now_ms: int) -> bool:
     """Whether the text is a UTC time to the second, within WINDOW_MS of now, both ends included."""
     if _TIMESTAMP.fullmatch(timestamp) is None:
         return False
+    at_ms = _read_time(timestamp)
+    return at_ms is not None and abs(now_ms - at_ms) <= WINDOW_MS
+
+
+@lru_cache(maxsize=TIMES_KEPT)
+def _read_time(timestamp: str) -> int | None:
+    """In milliseconds; None for a day or an hour that there is not. All requests of one second share one text."""
     try:
         at = datetime.fromisoformat(timestamp + "+00:00")
     except ValueError:
-        return False
-    return abs(now_ms - (at - _EPOCH) // timedelta(milliseconds=1)) <= WINDOW_MS
+        return None
+    return (at - _EPOCH) // timedelta(milliseconds=1)

@@ -19,6 +19,7 @@ from penstock.venues.sunx.auth import VENUE
 from penstock.venues.sunx.content import restored
 from penstock.venues.sunx.errors import WALLET_SIGNATURE_WRONG
 from penstock.venues.sunx.messages import Confirm, read_confirm
+from penstock.venues.sunx.quotes import Quoted, Quotes
 from penstock.venues.sunx.replies import STATES, WALLET, Envelopes, Order
 from penstock.venues.venue import Ask, Reply
 
@@ -26,21 +27,35 @@ from penstock.venues.venue import Ask, Reply
 class ConfirmReader:
     """Reads withdraw/confirm and writes its answer."""
 
-    def __init__(self, catalogue: Catalogue, envelopes: Envelopes) -> None:
+    def __init__(self, catalogue: Catalogue, envelopes: Envelopes, quotes: Quotes) -> None:
         self._catalogue = catalogue
         self._envelopes = envelopes
+        self._quotes = quotes
 
     def read(self, body: bytes, key: KeyView) -> Ask:
         """Raises errors.Rejected."""
         form = read_confirm(body)
-        return Ask(FindChallenge(key.account_id, VENUE, form.nonce), partial(self._answer, form, key))
+        quoted = self._quotes.find(key.account_id, form.nonce)
+        if quoted is None:
+            return Ask(FindChallenge(key.account_id, VENUE, form.nonce), partial(self._found, form, key))
+        return Ask(None, partial(self._answer, form, key, quoted))
 
-    def _answer(self, form: Confirm, key: KeyView, challenge: ChallengeView | None) -> Ask:
+    def _found(self, form: Confirm, key: KeyView, challenge: ChallengeView | None) -> Ask:
         if challenge is None:
             raise Refused(RefusalCode.CHALLENGE_UNKNOWN)
+        withdrawal = challenge.withdrawal
+        content = restored(withdrawal.extra)
+        scale = self._catalogue.scale(withdrawal.asset)
+        # What the customer signs and what would be paid are stored apart; they must never have come apart.
+        said = (content.address, parse_amount(content.amount, scale), parse_amount(content.fee, scale))
+        assert said == (withdrawal.address, withdrawal.net, withdrawal.fee), withdrawal.withdrawal_id
+        digest = wallet.digest(content.text(challenge.nonce))
+        return self._answer(form, key, Quoted(key.account_id, digest, withdrawal.address))
+
+    def _answer(self, form: Confirm, key: KeyView, quoted: Quoted, _nothing: None = None) -> Ask:
         signature = wallet.read_signature(form.signature)
         # What is no signature is counted as a wrong one: the engine says first what is wrong with the nonce.
-        valid = signature is not None and self._is_signed_by_receiver(challenge, signature)
+        valid = signature is not None and wallet.is_signed_by(quoted.address, quoted.digest, signature)
         command = AnswerChallenge(
             account_id=key.account_id,
             key_id=key.key_id,
@@ -51,15 +66,6 @@ class ConfirmReader:
             wallets=(WALLET,),
         )
         return Ask(command, self._write)
-
-    def _is_signed_by_receiver(self, challenge: ChallengeView, signature: wallet.Signature) -> bool:
-        withdrawal = challenge.withdrawal
-        content = restored(withdrawal.extra)
-        scale = self._catalogue.scale(withdrawal.asset)
-        # What the customer signs and what would be paid are stored apart; they must never have come apart.
-        said = (content.address, parse_amount(content.amount, scale), parse_amount(content.fee, scale))
-        assert said == (withdrawal.address, withdrawal.net, withdrawal.fee), withdrawal.withdrawal_id
-        return wallet.signer(content.text(challenge.nonce), signature) == withdrawal.address
 
     def _write(self, answer: Accepted | AnswerRejected) -> Reply:
         if isinstance(answer, AnswerRejected):

@@ -18,6 +18,7 @@ from penstock.venues.sunx.errors import Rejected, WireError
 from penstock.venues.sunx.lookups import LookUps
 from penstock.venues.sunx.messages import Parameters, check_media
 from penstock.venues.sunx.query import read_query
+from penstock.venues.sunx.quotes import Quotes
 from penstock.venues.sunx.replies import Envelopes
 from penstock.venues.venue import Ask, Headers, LookUpKey, Reply, Request, Route, Usage, World
 
@@ -35,11 +36,12 @@ class Sunx:
         self._envelopes = Envelopes(world.now_ms)
         names = CurrencyNames(world.catalogue)
         looks = LookUps(world.catalogue, names, self._envelopes, world.now_ms)
+        quotes = Quotes()
         self._creates: dict[str, Callable[[bytes, KeyView], Ask]] = {
             wire.APPLY.path: ApplyReader(
-                world.catalogue, names, world.check_address, world.new_trace, self._envelopes
+                world.catalogue, names, world.check_address, world.new_trace, self._envelopes, quotes
             ).read,
-            wire.CONFIRM.path: ConfirmReader(world.catalogue, self._envelopes).read,
+            wire.CONFIRM.path: ConfirmReader(world.catalogue, self._envelopes, quotes).read,
         }
         self._looks: dict[str, Callable[[Parameters, KeyView], Ask]] = {
             wire.RECORDS.path: looks.records,
@@ -134,6 +136,5 @@ class Sunx:
 
 
 def _check_tenant(request: Request) -> None:
-    sent = [value for name, value in request.headers if name == b"cloud-exchange"]
-    if sent != [wire.CLOUD_EXCHANGE.encode()]:
+    if auth.only(request, b"cloud-exchange") != wire.CLOUD_EXCHANGE.encode():
         raise Rejected(errors.TENANT_WRONG)

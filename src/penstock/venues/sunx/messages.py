@@ -10,6 +10,7 @@ import re
 
 import msgspec
 
+from penstock.venues.media import is_plain_json
 from penstock.venues.strict_json import Json, JsonFaultError, Number, read_object
 from penstock.venues.sunx.content import is_nonce
 from penstock.venues.sunx.errors import FORMAT, MISSING, NOT_READABLE, Rejected
@@ -17,7 +18,6 @@ from penstock.venues.venue import Request
 
 TEXT_CHARACTERS_MAX = 128
 SIGNATURE_CHARACTERS_READ = 1_024
-_MEDIA = b"application/json"
 
 # A minus sign is let through to be told apart: "-1" is an amount, only not one that can be paid.
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,59})(?:\.[0-9]{1,40})?", re.ASCII)
@@ -43,15 +43,8 @@ class Confirm(msgspec.Struct, frozen=True, gc=False):
 
 def check_media(request: Request) -> None:
     """JSON, uncompressed; a missing content-type passes. Raises Rejected."""
-    for name, value in request.headers:
-        if name == b"content-type":
-            accepted = value.partition(b";")[0].strip().lower() == _MEDIA
-        elif name == b"content-encoding":
-            accepted = value.lower() in {b"", b"identity"}
-        else:
-            continue
-        if not accepted:
-            raise Rejected(NOT_READABLE)
+    if not is_plain_json(request):
+        raise Rejected(NOT_READABLE)
 
 
 def read_apply(body: bytes) -> Apply:
@@ -70,9 +63,9 @@ def read_apply(body: bytes) -> Apply:
 def read_confirm(body: bytes) -> Confirm:
     """Raises Rejected as `read_apply`. That a signature is none is for its check to say."""
     members = _read_body(body)
-    texts = {name: _text(members.get(name)) for name in Confirm.__struct_fields__}
-    _require(texts)
-    nonce, signature = texts["nonce"], texts["signature"]
+    nonce, signature = _text(members.get("nonce")), _text(members.get("signature"))
+    if not nonce or not signature:
+        _require({"nonce": nonce, "signature": signature})
     if nonce is None or not is_nonce(nonce):
         raise Rejected(FORMAT.filled("nonce"))
     if signature is None:

@@ -14,6 +14,11 @@ import msgspec
 PARAMETERS_MAX = 64
 SIGNATURE = "Signature"
 
+# The names that every signed request bears, so that they need no decoding.
+_KNOWN = {
+    name.encode(): name
+    for name in ("AccessKeyId", "SignatureMethod", "SignatureVersion", "Timestamp", SIGNATURE)
+}
 _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
@@ -55,14 +60,14 @@ def read_query(query: bytes) -> SignedQuery:
         if not piece:
             continue
         raw_name, _, raw_value = piece.partition(b"=")
-        name, value = _text(raw_name), _text(raw_value)
+        name = _KNOWN.get(raw_name) or _text(raw_name)
         if name in values:
             raise UnreadableQuery
         if name == SIGNATURE:
             # Base64 has no space: one that arrived as "+" was not escaped by its sender.
-            values[name] = value.replace(" ", "+")
+            values[name] = _text(raw_value).replace(" ", "+")
         else:
-            values[name] = value
+            values[name] = _text(raw_value)
             sent.append((name, piece))
     sent.sort()
     return SignedQuery(values, b"&".join([piece for _, piece in sent]))

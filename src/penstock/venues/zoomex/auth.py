@@ -76,7 +76,7 @@ def authenticate(
     frozen and a wrongly signed key take the same time. Until it has matched nothing is said about the key but that
     there is no such key, or that it is frozen or expired.
     """
-    headers = _read_headers(request.headers)
+    headers = _read_headers(request)
     claims = _claims(request, headers, parameters)
     if not claims.key or claims.sign is None:
         return errors.NOT_AUTHENTICATED
@@ -98,9 +98,17 @@ def authenticate(
     return _permission_refusal(key, request, route) or key
 
 
-def _read_headers(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
+def _read_headers(request: Request) -> dict[str, str]:
     found: dict[str, str] = {}
-    for name, value in headers:
+    known = request.by_name()
+    if len(known) == len(request.headers):
+        # The usual request repeats no header at all.
+        for name, ours in HEADERS.items():
+            value = known.get(name)
+            if value is not None:
+                found[ours] = value.decode("latin-1")
+        return found
+    for name, value in request.headers:
         ours = HEADERS.get(name)
         if ours is None:
             continue
@@ -132,6 +140,10 @@ def _claims(request: Request, headers: dict[str, str], parameters: Parameters) -
 
 def _contradiction(headers: dict[str, str], parameters: Parameters) -> WireError | None:
     """Headers and parameters that say different things: whichever is meant, somebody else may mean the other."""
+    if not headers and SIGNED_BY_PARAMETERS in parameters:
+        return None  # and the parameters' own form was seen when they were read as claims
+    if parameters.names_none_of(CREDENTIALS):
+        return None
     for name in CREDENTIALS:
         value = parameters.literal(name)
         if value is not None and name in headers and headers[name] != value:

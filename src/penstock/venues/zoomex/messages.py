@@ -9,7 +9,7 @@ text can be cut apart in one way only. Text is compared as it came: nothing is t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl
 
 from penstock.core.amounts import Units, parse_amount, parse_json_number
@@ -22,7 +22,7 @@ PARAMETERS_MAX = 64
 SIGNED_BY_PARAMETERS = "sign"
 """The parameter that makes a request one of the older style."""
 
-CREDENTIALS = ("api_key", "timestamp", "recv_window", "sign")
+CREDENTIALS = ("api_key", "timestamp", "recv_window", SIGNED_BY_PARAMETERS)
 # The official withdraw demo sends it; it is signed, and means nothing.
 _STRAYS = ("sub_user_id",)
 _PAGED = ("coin", "startTime", "endTime", "pageSize", "cursor")
@@ -76,7 +76,7 @@ assert set().union(*_CLOSED.values()) == {*_FORMS, *CREDENTIALS}
 
 def signed_text(values: Mapping[str, str]) -> bytes:
     """What the older style signs of these parameters, `sign` not among them: sorted by name, nothing escaped."""
-    return "&".join([f"{name}={value}" for name, value in sorted(values.items())]).encode()
+    return "&".join([f"{name}={values[name]}" for name in sorted(values)]).encode()
 
 
 class Parameters:
@@ -95,14 +95,18 @@ class Parameters:
     def __contains__(self, name: str) -> bool:
         return name in self._values
 
+    def names_none_of(self, names: Iterable[str]) -> bool:
+        return self._values.keys().isdisjoint(names)
+
     def canonical(self) -> bytes:
         """The text that the older style signs: everything but `sign`, values as they were sent."""
-        texts = {
-            name: value if isinstance(value, str) else self.literal(name) or ""
-            for name, value in self._values.items()
-        }
-        texts.pop(SIGNED_BY_PARAMETERS, None)
-        return signed_text(texts)
+        return signed_text(
+            {
+                name: value if isinstance(value, str) else self.literal(name) or ""
+                for name, value in self._values.items()
+                if name != SIGNED_BY_PARAMETERS
+            }
+        )
 
     def literal(self, name: str) -> str | None:
         """A text, or a number as it was written; None when absent."""
@@ -169,7 +173,9 @@ def read_parameters(request: Request) -> Parameters:
         members = read_object(request.body)
     except JsonFaultError:
         raise Rejected(BAD_PARAMETER) from None
-    return Parameters({name: value for name, value in members.items() if value is not None}, typed=True)
+    if None in members.values():
+        members = {name: value for name, value in members.items() if value is not None}
+    return Parameters(members, typed=True)
 
 
 def _read_query(query: bytes) -> dict[str, Json]:
