@@ -66,7 +66,7 @@ def _rows(count: int) -> list[Row]:
         )
         rows.append(row)
         rows.append(RequestRow(account, "one", f"q{at}", "{}", row.withdrawal_id, UnixMs(0)))
-        rows.append(ChallengeRow(account, "one", f"q{at}", row.withdrawal_id, UnixMs(0), 0, ""))
+        rows.append(ChallengeRow(account, "one", f"q{at}", row.withdrawal_id, UnixMs(0), 0, "", at > 5))
         due = UnixMs(10**6) if at > 5 else UnixMs(1)
         rows.append(OutboxRow(row.withdrawal_id, 1, account, state, UnixMs(0), due, 0, None))
         rows.append(HistoryRow(row.withdrawal_id, 1, "", "held", "", UnixMs(0)))
@@ -157,7 +157,7 @@ READS: dict[str, tuple[Callable[[Any], object], Sequence[str]]] = {
     "due events of others": (lambda reader: reader.due_events(UnixMs(5), 10, (OTHER,)), ["outbox_due"]),
     "expired challenges": (
         lambda reader: reader.expired_challenges(UnixMs(5), 10),
-        ["withdrawals_challenged", "challenges_withdrawal_id_key"],
+        ["challenges_open"],
     ),
     "to plan": (lambda reader: reader.to_plan("tron", 10), ["withdrawals_to_plan"]),
     "waiting for approval": (

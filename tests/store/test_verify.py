@@ -128,6 +128,7 @@ DAMAGE = {
     "a quote's challenge deleted": f"DELETE FROM challenges WHERE {_OPEN}",
     "an answer invented": f"UPDATE challenges SET answer = 'yes' WHERE {_OPEN}",
     "an answer forgotten": f"UPDATE challenges SET answer = '' WHERE {_ANSWERED}",
+    "an open challenge closed": f"UPDATE challenges SET closed = 1 WHERE {_OPEN}",
     "a challenge for nobody": f"UPDATE challenges SET withdrawal_id = 1 WHERE {_OPEN}",
     "an answered quote called expired": f"UPDATE withdrawals SET state = 'expired' WHERE {_ANSWERED}",
     "a number given twice": "UPDATE withdrawals SET number = 1 WHERE number = 2",

@@ -111,7 +111,7 @@ def _hold(
         moment, withdrawal, State.HELD, "challenge answered", number=number.used, wallet=balance.wallet
     )
     writes += rows
-    writes += [msgspec.structs.replace(challenge, answer=command.answer), number]
+    writes += [msgspec.structs.replace(challenge, answer=command.answer, closed=True), number]
     if quota is not None:
         writes.append(quota)
     withdrawal, more = screened(withdrawal, moment, rules)
@@ -126,4 +126,5 @@ def decide_expire(snapshot: Snapshot, command: Expire, moment: Moment) -> Decisi
     withdrawal = snapshot.get(WithdrawalRow, challenge.withdrawal_id)
     if withdrawal is None or withdrawal.state is not State.CHALLENGED:
         return Decision([], None)
-    return Decision(moved(moment, withdrawal, State.EXPIRED, "not answered in time")[1], None)
+    closed = msgspec.structs.replace(challenge, closed=True)
+    return Decision([*moved(moment, withdrawal, State.EXPIRED, "not answered in time")[1], closed], None)

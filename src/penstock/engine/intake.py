@@ -114,6 +114,7 @@ def _challenge(
         expires_ms=UnixMs(moment.now_ms + command.challenge_ms),
         failures=0,
         answer="",
+        closed=False,
     )
     writes = [*opened(withdrawal), challenge, *remembered(command, withdrawal.withdrawal_id, moment)]
     return Decision(writes, accepted(withdrawal, moment.now_ms))

@@ -212,7 +212,9 @@ class WithdrawalRow(Row, frozen=True, gc=False):
 
 
 class ChallengeRow(Row, frozen=True, gc=False):
-    """What a challenged withdrawal waits for. answer: the valid one, "" while there is none."""
+    """What a challenged withdrawal waits for. answer: the valid one, "" while there is none. closed: whether it waits
+    no more, answered or out of time.
+    """
 
     TABLE = "challenges"
     KEY = ("account_id", "venue", "nonce")
@@ -223,6 +225,7 @@ class ChallengeRow(Row, frozen=True, gc=False):
     expires_ms: UnixMs
     failures: int
     answer: str
+    closed: bool
 
     @property
     def key(self) -> tuple[int, str, str]:

@@ -148,10 +148,7 @@ class SelectingReader(ABC):
         return self.row(CallbackRow, account_id, venue)
 
     def expired_challenges(self, now_ms: UnixMs, limit: int) -> list[ChallengeRow]:
-        where = (
-            "WHERE expires_ms < ? AND withdrawal_id IN "
-            "(SELECT withdrawal_id FROM withdrawals WHERE state = 'challenged') ORDER BY withdrawal_id LIMIT ?"
-        )
+        where = f"WHERE closed = {self._dialect.false} AND expires_ms < ? ORDER BY expires_ms, withdrawal_id LIMIT ?"
         return self._select(ChallengeRow, where, (now_ms, limit))
 
     def row(self, row_type: type[R], *key: int | str) -> R | None:

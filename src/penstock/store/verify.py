@@ -271,7 +271,7 @@ def _check_requests(reader: Reader, report: Report, rows: dict[int, WithdrawalRo
 def _check_challenges(
     reader: Reader, report: Report, rows: dict[int, WithdrawalRow], kinds: dict[int, list[str]]
 ) -> None:
-    """A challenge has its answer exactly when its money was held; what waits for an answer has a challenge."""
+    """A challenge has its answer exactly when its money was held; what waits for an answer has an open challenge."""
     challenged: set[int] = set()
     for challenge in reader.rows(ChallengeRow):
         challenged.add(challenge.withdrawal_id)
@@ -280,6 +280,10 @@ def _check_challenges(
             report.violated(
                 f"the challenge of withdrawal {challenge.withdrawal_id} has the answer {challenge.answer!r}, "
                 f"its money was {'held' if held else 'never held'}"
+            )
+        elif challenge.closed == (rows[challenge.withdrawal_id].state is State.CHALLENGED):
+            report.violated(
+                f"the challenge of withdrawal {challenge.withdrawal_id} is open or closed as its state is not"
             )
     for withdrawal_id, row in rows.items():
         if row.state is State.CHALLENGED and withdrawal_id not in challenged:

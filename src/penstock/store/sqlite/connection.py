@@ -24,13 +24,13 @@ log takes whole pages. Measured: 6 KB written for each withdrawal instead of 11 
 """
 WAL_AUTOCHECKPOINT_PAGES = 8_000
 CACHE_KIB = 16_384
-"""Kept small on purpose. Where a tree's pages are put in order, SQLite numbers one of them behind a gigabyte for a moment
-(balance_nonroot in btree.c), and the commit then walks all of the cache for pages beyond the file's end: with 64 MiB of
-small pages that was a quarter of a writer's CPU time, until the file is larger than that gigabyte.
+"""Kept small on purpose. Where a tree's pages are put in order, SQLite numbers one of them behind a gigabyte for a
+moment (balance_nonroot in btree.c), and the commit then walks all of the cache for pages beyond the file's end: with
+64 MiB of small pages that was a quarter of a writer's CPU time, until the file is larger than that gigabyte.
 """
 STATEMENTS_KEPT = 512
-"""As many as apsw allows. Each row that is written takes a place in its ring of prepared statements, so that the default
-of 100 forgets all other statements in every batch.
+"""As many as apsw allows. Each row that is written takes a place in its ring of prepared statements, so that the
+default of 100 forgets all other statements in every batch.
 """
 
 _SETTINGS: tuple[tuple[str, str, int | str], ...] = (

@@ -124,8 +124,10 @@ CREATE TABLE challenges (
     expires_ms bigint NOT NULL,
     failures bigint NOT NULL CHECK (failures >= 0),
     answer text COLLATE "C" NOT NULL,
+    closed boolean NOT NULL,
     PRIMARY KEY (account_id, venue, nonce)
 );
+CREATE INDEX challenges_open ON challenges (expires_ms, withdrawal_id) WHERE closed = false;
 
 CREATE TABLE counters (
     account_id bigint PRIMARY KEY,

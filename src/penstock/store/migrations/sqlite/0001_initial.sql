@@ -120,8 +120,10 @@ CREATE TABLE challenges (
     expires_ms INTEGER NOT NULL,
     failures INTEGER NOT NULL CHECK (failures >= 0),
     answer TEXT NOT NULL,
+    closed INTEGER NOT NULL CHECK (closed IN (0, 1)),
     PRIMARY KEY (account_id, venue, nonce)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX challenges_open ON challenges (expires_ms, withdrawal_id) WHERE closed = 0;
 
 CREATE TABLE counters (
     account_id INTEGER PRIMARY KEY,
