@@ -201,6 +201,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     answered in the venue's words for abuse; a valid signature is never turned away. None: never.
     limit_by_ip: count a venue's limits for each source address (Zoomex: 600 requests in 5 s). Behind a proxy all
     customers come from its address; count there instead, and switch it off here.
+    in_flight_max: with so many authenticated requests unanswered in one front, a further one is told at once to come
+    again later, in its venue's words.
     """
 
     state_dir: str
@@ -219,6 +221,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rates: RatesSettings = RatesSettings()
     failed_auth_per_minute: int | None = 600
     limit_by_ip: bool = True
+    in_flight_max: int = 256
 
     def place(self) -> Place:
         """Where the database is. Raises SettingsInvalid."""

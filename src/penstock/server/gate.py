@@ -38,6 +38,8 @@ READER_THREADS = 2
 VERIFIER_THREADS = 2
 VERIFYING_MAX = 512
 """Requests that may wait for a verifier; a further one is told at once to come again later."""
+IN_FLIGHT_MAX = 256
+"""As many as one commit takes: more at the store would only wait there."""
 CLAIMED_CHARACTERS_MAX = 128
 """Of a key id that failed authentication, this much is counted by; the sender chose how long it is."""
 
@@ -56,7 +58,8 @@ class Gate:
     signature is never turned away for what others tried from its address or under its key id.
     limit_by_ip: whether the limits that a venue's routes share are counted for each source address. counter: who counts
     requests against the venues' limits; None: this process alone. keys_kept_ms: how long a key is used as it was read
-    (server/keys.py).
+    (server/keys.py). in_flight_max: with so many authenticated requests unanswered, a further one is told at once to
+    come again later, before anything is computed for it: those that were let in keep their time.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Gate:
         limit_by_ip: bool = True,
         counter: Counter | None = None,
         keys_kept_ms: int | None = KEPT_MS,
+        in_flight_max: int = IN_FLIGHT_MAX,
     ) -> None:
         self._counter: Counter = counter or OwnCounter()
         self._table = RouteTable(venues, limit_by_ip=limit_by_ip)
@@ -80,6 +84,8 @@ class Gate:
         self._readers = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="reader")
         self._verifiers = ThreadPoolExecutor(VERIFIER_THREADS, thread_name_prefix="verifier")
         self._verifying = 0
+        self._in_flight = 0
+        self._in_flight_max = in_flight_max
         self._failures: tuple[GcraLimiter, GcraLimiter] | None = None
         if failed_auth_per_minute is not None:
             count, period_ns = failed_auth_per_minute, 60 * NS_PER_S
@@ -142,6 +148,8 @@ class Gate:
 
     async def _made(self, served: Served, request: Request) -> Made:
         point("intake.request_read")
+        if self._in_flight >= self._in_flight_max:
+            return served.venue.unavailable(served.route), ()
         try:
             made = await self._serve(served, request)
         except (Unavailable, InDoubt):
@@ -172,7 +180,12 @@ class Gate:
                 reply = venue.rate_limited(route, usage, abusive=True) if blocked else who
             else:
                 point("intake.authenticated")
-                reply, usage = await self._serve_known(served, request, source, who, asked, now_ms)
+                # Not before: verifiers have a queue of their own, which must not keep other venues out.
+                self._in_flight += 1
+                try:
+                    reply, usage = await self._serve_known(served, request, source, who, asked, now_ms)
+                finally:
+                    self._in_flight -= 1
         return reply, venue.limit_headers(usage, request.now_ms)
 
     def _understood(
