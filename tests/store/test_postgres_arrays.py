@@ -145,3 +145,27 @@ def test_an_update_changes_the_rows_that_are_there_and_makes_none(migrated: Sess
         account(2, frozen=True),
     ]
     migrated.roll_back()
+
+
+def test_a_row_that_cannot_be_written_spoils_its_transaction_and_not_the_connection(
+    migrated: Session,
+) -> None:
+    known = table(AccountRow)
+
+    def account(at: int, number: str) -> AccountRow:
+        return AccountRow(AccountId(at), number, None, None, None, True, False, UnixMs(0))
+
+    for spoilt, refusal in (("a\0b", errors.DataError), ("\ud800", UnicodeEncodeError)):
+        migrated.ask([("BEGIN", ())])
+        with pytest.raises(refusal):
+            # The first is on its way to the server before the second is looked at.
+            migrated.ask([known.insert([account(1, "one")]), known.insert([account(2, spoilt)])])
+        migrated.roll_back()
+        assert migrated.ask([known.by_keys([(1,), (2,)])])[0].rows == []
+
+
+def test_more_than_the_sockets_hold_goes_out_and_comes_in(session: Session) -> None:
+    texts = [f"{at:04}" * 250 for at in range(4_000)]
+    statement = ("SELECT * FROM unnest($1::text[])", (literal(TEXT, texts),))
+    for answer in session.ask([statement] * 5):
+        assert [text for (text,) in answer.rows] == texts

@@ -26,6 +26,7 @@ from penstock.engine.rules import Rules
 from penstock.engine.snapshot import Needs, Snapshot
 from penstock.store.deciding import CommitInDoubt, Deciding
 from penstock.store.delivery import Outcome
+from penstock.store.outage import Outage
 from penstock.store.postgres.loading import Discovering, Loading
 from penstock.store.postgres.locks import must_be_seen_first, rewritten
 from penstock.store.postgres.resolving import resolve
@@ -57,6 +58,7 @@ class PostgresBatches:
         self._ids = ids
         self._begin: Statement = (f"BEGIN ISOLATION LEVEL {isolation}", ())
         self._session: Session | None = None
+        self._outage = Outage("the database cannot be used", "the database can be used again")
         self.keys_generation = 0
         self.commit_s = 0.0
 
@@ -110,8 +112,9 @@ class PostgresBatches:
             try:
                 self._session = self._open_session()
             except (psycopg.OperationalError, StoreUnusable) as error:
-                _log.error("the database cannot be used", reason=str(error))
+                self._outage.failed(str(error))
                 raise Unavailable("the database cannot be used") from error
+            self._outage.worked()
         return self._session
 
     def _drop(self) -> None:

@@ -5,21 +5,23 @@ from __future__ import annotations
 import itertools
 import queue
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from typing import Any, LiteralString, TypeVar, cast
 
 import psycopg
-import structlog
 from psycopg import IsolationLevel
 
 from penstock.core.refusals import Unavailable
 from penstock.core.time import Clock
+from penstock.core.views import KeyView
 from penstock.engine.rows import Row
 from penstock.engine.rules import Rules
 from penstock.store.dialect import Binding
+from penstock.store.outage import Outage
 from penstock.store.postgres.connection import BY_INDEX, PRIMARY, connect
+from penstock.store.postgres.keys import KeyReads
 from penstock.store.postgres.schema import check_schema
 from penstock.store.postgres.statements import PostgresDialect, table
 from penstock.store.selecting import SelectingReader
@@ -41,14 +43,12 @@ _SESSION = {
     "plan_cache_mode": "force_custom_plan",
 }
 
-_log = structlog.get_logger(__name__)
-
 
 class PostgresReader(SelectingReader):
-    """A Reader (store/reader.py) on at most `connections`, opened on first use.
+    """A Reader (store/reader.py) on at most `connections`, and one more for keys, each opened on first use.
 
     from_standby: a standby will do, where the URL names one; else only the primary, which has all that was answered.
-    Its reads raise Unavailable when the database cannot be reached.
+    Its reads raise Unavailable when the database cannot be reached, StoreUnusable when its role may not read there.
     """
 
     def __init__(
@@ -63,10 +63,12 @@ class PostgresReader(SelectingReader):
         super().__init__(PostgresDialect(), rules, clock)
         self._url = url
         self._defaults = {} if from_standby else PRIMARY
+        self._keys = KeyReads(url, self._defaults)
         self._local = threading.local()
         self._idle: queue.LifoQueue[Connection | None] = queue.LifoQueue()
         self._cursors = itertools.count()
         self._closed = False
+        self._outage = Outage("the database cannot be read", "the database can be read again")
         for _ in range(connections):
             self._idle.put(None)
 
@@ -81,6 +83,7 @@ class PostgresReader(SelectingReader):
     def close(self) -> None:
         """Close what is idle; a read that still runs closes its own."""
         self._closed = True
+        self._keys.close()
         while not self._idle.empty():
             connection = self._idle.get()
             if connection is not None:
@@ -94,6 +97,26 @@ class PostgresReader(SelectingReader):
                 yield
             finally:
                 self._local.connection = None
+
+    def find_key(self, key_id: str) -> KeyView | None:
+        return self.find_keys((key_id,)).get(key_id)
+
+    def find_keys(self, key_ids: Collection[str]) -> dict[str, KeyView]:
+        """Those keys that there are; in one round trip, but for a snapshot, which has its own connection."""
+        if self._bound is None:
+            found = self._keys.read(key_ids)
+            self._local.read_ahead = {(type(row), row.key): row for pair in found for row in pair}
+        try:
+            views = [super(PostgresReader, self).find_key(key_id) for key_id in key_ids]
+        finally:
+            self._local.read_ahead = None
+        return {view.key_id: view for view in views if view is not None}
+
+    def row(self, row_type: type[R], *key: int | str) -> R | None:
+        read_ahead = getattr(self._local, "read_ahead", None)
+        if read_ahead is not None:
+            return read_ahead.get((row_type, key))
+        return super().row(row_type, *key)
 
     def rows(self, row_type: type[R]) -> Iterator[R]:
         known = table(row_type)
@@ -144,11 +167,16 @@ class PostgresReader(SelectingReader):
                 connection = None
                 connection = self._open()
             yield connection
+            self._outage.worked()
         except psycopg.OperationalError as error:
             if connection is not None and not connection.closed:
                 raise
-            _log.warning("the database cannot be read", reason=str(error))
+            self._outage.failed(str(error))
             raise Unavailable("the database cannot be read") from error
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise StoreUnusable(
+                f"the database's role lacks a right: {error.diag.message_primary}; it needs SELECT on all tables"
+            ) from error
         finally:
             if self._closed and connection is not None:
                 connection.close()

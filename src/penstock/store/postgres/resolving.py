@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar, cast
 
 import psycopg
-import structlog
 
 from penstock.core.commands import Command, Exchange, Transfer, Withdraw
 from penstock.core.refusals import InDoubt
@@ -16,6 +15,7 @@ from penstock.engine.rows import AccountRow, RequestRow, WithdrawalRow
 from penstock.store.deciding import CommitInDoubt
 from penstock.store.delivery import Outcome
 from penstock.store.doubt import look_up
+from penstock.store.outage import Outage
 from penstock.store.postgres.session import Session, Statement
 from penstock.store.postgres.statements import Key, table
 from penstock.store.unusable import StoreUnusable
@@ -26,8 +26,6 @@ PATIENCE_S = 15
 """For a failover to end, or a lost commit. After that the callers hear that nobody knows."""
 _PAUSE_S, _PAUSE_S_MAX = 0.01, 0.5
 
-_log = structlog.get_logger(__name__)
-
 
 def resolve(
     commands: Sequence[Command], open_session: Callable[[], Session], begin: Statement
@@ -35,19 +33,23 @@ def resolve(
     """What became of each command of a batch whose commit is in doubt; InDoubt where that cannot be found out."""
     until = time.monotonic() + PATIENCE_S
     pause_s = _PAUSE_S
+    outage = Outage("a batch in doubt cannot be looked up yet", "a batch in doubt was looked up")
     while True:
         try:
             session = open_session()
             try:
-                return _look_up_all(session, begin, commands)
+                outcomes = _look_up_all(session, begin, commands)
             finally:
                 session.close()
         except (psycopg.Error, StoreUnusable, CommitInDoubt) as error:
-            _log.warning("a batch in doubt could not be looked up yet", reason=str(error))
+            outage.failed(str(error))
             if time.monotonic() > until:
                 return [InDoubt("the database was lost while committing")] * len(commands)
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, _PAUSE_S_MAX)
+        else:
+            outage.worked()
+            return outcomes
 
 
 def _look_up_all(session: Session, begin: Statement, commands: Sequence[Command]) -> list[Outcome]:

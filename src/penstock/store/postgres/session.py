@@ -9,7 +9,7 @@ is where other threads take the interpreter away, so here a round trip has one o
 from __future__ import annotations
 
 import select
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -24,8 +24,10 @@ from psycopg.pq.abc import PGconn, PGresult
 from penstock.store.deciding import CommitInDoubt
 from penstock.store.tables import Value
 
-Statement = tuple[str, Sequence[str]]
-"""SQL with the marks $1, $2, ..., and the text that each stands for."""
+Statement = tuple[str, Iterable[str]]
+"""SQL with the marks $1, $2, ..., and the text that each stands for. Text that is made only as it is asked for is made
+while the server runs the statements before.
+"""
 Row = tuple[Value, ...]
 
 
@@ -63,24 +65,33 @@ class Session:
 
     def ask(self, statements: Sequence[Statement]) -> list[Answer]:
         """Run statements one after the other, in one round trip. After an error none of the later ones has run."""
-        bound = [[_encoded(text) for text in values] for _, values in statements]
         # For each command that is sent the SQL that it prepares, "" where it runs what is prepared.
         prepares: list[str] = []
         names: dict[str, bytes] = {}
+        unmade: Exception | None = None
         with self._exchange() as pgconn:
-            for (sql, _), values in zip(statements, bound, strict=True):
+            for sql, values in statements:
+                try:
+                    bound = [_encoded(text) for text in values]
+                except Exception as error:  # noqa: BLE001 - raised below, when the two ends are in step again
+                    unmade = error
+                    break
                 name = self._names.get(sql) or names.get(sql)
                 if name is None:
                     name = names[sql] = f"s{next(self._numbers)}".encode()
                     pgconn.send_prepare(name, sql.encode())
                     prepares.append(sql)
-                pgconn.send_query_prepared(name, values)
+                pgconn.send_query_prepared(name, bound)
                 prepares.append("")
+                if not isinstance(values, list | tuple):
+                    pgconn.flush()
             self._send(pgconn)
             results = self._received(pgconn, len(prepares))
         for sql, result in zip(prepares, results, strict=True):
             if sql and result.status == ExecStatus.COMMAND_OK:
                 self._names[sql] = names[sql]
+        if unmade is not None:
+            raise unmade
         for result in results:
             if result.status == ExecStatus.FATAL_ERROR:
                 raise errors.error_from_result(result, encoding="utf-8")

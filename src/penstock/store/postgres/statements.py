@@ -123,9 +123,10 @@ class PostgresTable(Table[R]):
     def _assigned(self, source: str) -> str:
         return ", ".join(f"{name} = {source}.{name}" for name in self.names if name not in self.row_type.KEY)
 
-    def _columns_of(self, rows: Collection[Row]) -> list[str]:
+    def _columns_of(self, rows: Collection[Row]) -> Iterable[str]:
+        """Each made when it is asked for."""
         columns = zip(*map(msgspec.structs.astuple, rows), strict=True)
-        return [literal(kind, column) for kind, column in zip(self._kinds, columns, strict=True)]
+        return (literal(kind, column) for kind, column in zip(self._kinds, columns, strict=True))
 
 
 def _wanted(names: Sequence[str]) -> str:

@@ -127,7 +127,7 @@ class _SharedIds:
 
 
 def _prepare(url: str, clock: Clock) -> None:
-    """Check the server's settings and bring the schema up to date."""
+    """Check the server's settings and bring the schema up to date. Raises StoreUnusable."""
     try:
         open_session(url).close()
         connection = connect(url, PRIMARY, {})
@@ -135,3 +135,8 @@ def _prepare(url: str, clock: Clock) -> None:
             migrate(connection, clock.now_ms())
     except psycopg.OperationalError as error:
         raise StoreUnusable(f"the database cannot be reached: {error}") from error
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise StoreUnusable(
+            f"the database's role lacks a right: {error.diag.message_primary}; it must own the database and the "
+            "tables (ALTER DATABASE ... OWNER TO ...; REASSIGN OWNED BY ... TO ...)"
+        ) from error
