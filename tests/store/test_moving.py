@@ -125,7 +125,7 @@ def test_both_sides_are_proven_sound_with_the_same_counts(path: Path, url: str) 
 def test_the_checksums_are_those_of_the_rows_written_out_by_hand(path: Path, url: str) -> None:
     told = {summed.table: (summed.rows, summed.text) for summed in moved(path, url)}
     amounts = {"units", "available", "held", "amount", "fee", "net", "fee_held"}
-    flags = {"may_withdraw", "frozen", "verified", "notify", "free", "final", "stopped"}
+    flags = {"may_withdraw", "frozen", "verified", "notify", "free", "final", "stopped", "closed"}
     for row_type in ROW_TYPES:
         names = list(row_type.__struct_fields__)
         rows = in_sqlite(path, row_type.TABLE, ", ".join(names))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import pytest
@@ -46,6 +46,9 @@ class Store:
     def find_key(self, key_id: str) -> KeyView | None:
         self.looked_up.append(key_id)
         return make_key() if key_id == KEY else None
+
+    def reader(self) -> object:
+        return object()
 
     async def execute(self, command: object) -> object:
         self.executed += 1
@@ -201,6 +204,42 @@ def test_whoever_is_alone_keeps_keys_until_it_hears_of_a_change() -> None:
     look_up(KEY)
     look_up("guess")
     assert store.looked_up == [KEY, "guess"] * 2
+
+
+class FarStore(Store):
+    """Behind a network: as many keys as are asked for at once are one trip. gone: keys that were deleted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gone: set[str] = set()
+        self.trips: list[list[str]] = []
+
+    def reader(self) -> object:
+        return self
+
+    def find_key(self, key_id: str) -> KeyView | None:
+        return self.find_keys([key_id]).get(key_id)
+
+    def find_keys(self, key_ids: Collection[str]) -> dict[str, KeyView]:
+        self.trips.append(list(key_ids))
+        return {key_id: make_key() for key_id in key_ids if key_id not in self.gone}
+
+
+def test_keys_that_grew_old_are_read_again_together_and_only_those_that_are_still_asked_for() -> None:
+    clock, store = Clock(), FarStore()
+    look_up = KeyDirectory(store, clock).look_up
+    names = [f"key-{number}" for number in range(5)]
+    assert all(look_up(name) for name in names)
+    assert store.trips == [[name] for name in names]
+    clock.ms += keys.KEPT_MS
+    store.gone = {"key-3"}
+    store.trips.clear()
+    assert [look_up(name) is not None for name in ("key-1", "key-0", "key-3")] == [True, True, False]
+    assert [sorted(trip) for trip in store.trips] == [names, ["key-3"]]
+    clock.ms += keys.KEPT_MS
+    store.trips.clear()
+    look_up("key-0")
+    assert [sorted(trip) for trip in store.trips] == [["key-0", "key-1"]]
 
 
 def test_guesses_take_bounded_room_and_push_no_real_key_out(monkeypatch: pytest.MonkeyPatch) -> None:

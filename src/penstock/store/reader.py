@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from penstock.core.ids import AccountId, WithdrawalId
 from penstock.core.queries import Query
@@ -106,3 +106,12 @@ class ClosingReader(Reader, Protocol):
     """A reader with connections of its own."""
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class FindsTogether(Protocol):
+    """A reader that asks another machine: a look-up is a round trip, for however many keys."""
+
+    def find_keys(self, key_ids: Collection[str]) -> dict[str, KeyView]:
+        """Those keys that there are."""
+        ...

@@ -16,6 +16,7 @@ from penstock.engine.row import Row
 from penstock.store.delivery import Outcome
 from penstock.store.doubt import look_up
 from penstock.store.sqlite.batch import BatchRunner
+from penstock.store.sqlite.checkpoints import Checkpoints
 from penstock.store.sqlite.statements import table
 from penstock.store.unusable import StoreUnusable
 
@@ -28,7 +29,8 @@ class SqliteBatches:
     """Batches (store/writer.py) on the writing connection.
 
     reopen: opens the connection again after a commit failed. on_lost: called when even that fails; by default
-    the process ends at once, because nothing it could say about earlier commands would be reliable.
+    the process ends at once, because nothing it could say about earlier commands would be reliable. checkpoints: who
+    keeps the log short, closed with this; None: SQLite by its own rule.
     """
 
     def __init__(
@@ -37,12 +39,16 @@ class SqliteBatches:
         make_runner: Callable[[apsw.Connection], BatchRunner],
         reopen: Callable[[], apsw.Connection],
         on_lost: Callable[[], None],
+        checkpoints: Checkpoints | None = None,
     ) -> None:
         self._connection = connection
         self._make_runner = make_runner
         self._runner = make_runner(connection)
         self._reopen = reopen
         self._on_lost = on_lost
+        self._checkpoints = checkpoints
+        if checkpoints is not None:
+            checkpoints.watch(connection)
 
     @property
     def commit_s(self) -> float:
@@ -67,7 +73,13 @@ class SqliteBatches:
         try:
             self._connection.close(force=True)
             self._connection = self._reopen()
-            fence(self._connection)
+            if self._checkpoints is None:
+                fence(self._connection)
+            else:
+                # One checkpoint refuses the other, and the fence's must not be refused.
+                with self._checkpoints.copying:
+                    fence(self._connection)
+                self._checkpoints.watch(self._connection)
             generation = self._runner.keys_generation
             self._runner = self._make_runner(self._connection)
             self._runner.keys_generation = generation + 1
@@ -78,6 +90,8 @@ class SqliteBatches:
             return [InDoubt("the database was lost while committing")] * len(commands)
 
     def close(self) -> None:
+        if self._checkpoints is not None:
+            self._checkpoints.close()
         self._connection.close()
 
     def _read(self, row_type: type[R], *key: int | str) -> R | None:

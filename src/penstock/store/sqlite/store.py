@@ -17,6 +17,7 @@ from penstock.core.views import KeyView
 from penstock.engine.rules import Rules
 from penstock.store.delivery import Link, Submission
 from penstock.store.sqlite.batch import BatchRunner
+from penstock.store.sqlite.checkpoints import Checkpoints
 from penstock.store.sqlite.connection import migrate, open_writer
 from penstock.store.sqlite.reader import SqliteReader
 from penstock.store.sqlite.recovering import SqliteBatches
@@ -53,7 +54,11 @@ class SqliteStore:
         def make_runner(using: apsw.Connection) -> BatchRunner:
             return BatchRunner(using, rules, clock, ids)
 
-        batches = SqliteBatches(connection, make_runner, lambda: open_writer(path, vfs), on_lost)
+        def open_again() -> apsw.Connection:
+            return open_writer(path, vfs)
+
+        self.checkpoints = Checkpoints(open_again)
+        batches = SqliteBatches(connection, make_runner, open_again, on_lost, self.checkpoints)
         self._writer = Writer(batches, on_lost)
 
     def submit(self, command: Command) -> Future[object]:

@@ -110,7 +110,6 @@ CREATE INDEX withdrawals_to_plan ON withdrawals (network, withdrawal_id) WHERE s
 CREATE INDEX withdrawals_awaiting ON withdrawals (withdrawal_id) WHERE state = 'awaiting_approval';
 CREATE INDEX withdrawals_by_number ON withdrawals (account_id, number) WHERE number > 0;
 CREATE INDEX withdrawals_by_tx ON withdrawals (tx_hash) WHERE tx_hash <> '';
-CREATE INDEX withdrawals_challenged ON withdrawals (withdrawal_id) WHERE state = 'challenged';
 
 CREATE TABLE challenges (
     account_id INTEGER NOT NULL,
