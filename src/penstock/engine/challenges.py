@@ -30,17 +30,18 @@ FAILURES_MAX = 5
 
 
 def need_answer(command: AnswerChallenge, snapshot: Snapshot, needs: Needs, now_ms: UnixMs) -> None:
-    """Three rounds: the challenge, its withdrawal, what that pays from and to."""
+    """Three rounds: the challenge, its withdrawal, and only then all that most batches know already."""
+    withdrawal = _need_challenged(command, snapshot, needs)
+    if withdrawal is None:
+        return
     account_id = command.account_id
     needs.row(AccountRow, account_id)
     needs.row(ApiKeyRow, command.key_id)
     needs.row(QuotaRow, account_id, now_ms // DAY_MS)
     needs.row(CounterRow, account_id)
-    withdrawal = _need_challenged(command, snapshot, needs)
-    if withdrawal is not None:
-        needs.book.add((account_id, withdrawal.address))
-        for wallet in command.wallets:
-            needs.row(BalanceRow, account_id, withdrawal.debit_asset, wallet)
+    needs.book.add((account_id, withdrawal.address))
+    for wallet in command.wallets:
+        needs.row(BalanceRow, account_id, withdrawal.debit_asset, wallet)
 
 
 def need_expire(command: Expire, snapshot: Snapshot, needs: Needs) -> None:
@@ -51,12 +52,14 @@ def _need_challenged(
     command: AnswerChallenge | Expire, snapshot: Snapshot, needs: Needs
 ) -> WithdrawalRow | None:
     key = (command.account_id, command.venue, command.nonce)
-    needs.row(ChallengeRow, *key)
     challenge = snapshot.known(ChallengeRow, *key)
     if challenge is None:
+        needs.row(ChallengeRow, *key)
         return None
-    needs.row(WithdrawalRow, challenge.withdrawal_id)
-    return snapshot.known(WithdrawalRow, challenge.withdrawal_id)
+    withdrawal = snapshot.known(WithdrawalRow, challenge.withdrawal_id)
+    if withdrawal is None:
+        needs.row(WithdrawalRow, challenge.withdrawal_id)
+    return withdrawal
 
 
 def decide_answer(snapshot: Snapshot, command: AnswerChallenge, moment: Moment, rules: Rules) -> Decision:
