@@ -38,6 +38,7 @@ class ApplyReader:
         names: CurrencyNames,
         check_address: CheckAddress,
         new_trace: Callable[[], str],
+        now_ms: Callable[[], UnixMs],
         envelopes: Envelopes,
         quotes: Quotes,
     ) -> None:
@@ -46,6 +47,7 @@ class ApplyReader:
         self._quotes = quotes
         self._names = names
         self._new_trace = new_trace
+        self._now_ms = now_ms
         self._envelopes = envelopes
 
         # An account pays its own wallet again and again. Only passed addresses are kept: an exception is never cached.
@@ -64,7 +66,7 @@ class ApplyReader:
         amount = self._amount(form.amount, listing)
         self._check_fee(form.fee, amount, listing)
         content = self._content(form, listing)
-        nonce = self._new_trace().replace("-", "").upper()
+        nonce = self._new_nonce()
         command = Withdraw(
             account_id=key.account_id,
             key_id=key.key_id,
@@ -83,6 +85,13 @@ class ApplyReader:
             challenge_ms=CHALLENGE_MS,
         )
         return Ask(command, partial(self._write, content, command))
+
+    def _new_nonce(self) -> str:
+        """32 digits that nobody can guess. The time leads: quotes of one moment are then stored side by side, and the
+        confirmations that follow find them on few pages.
+        """
+        digits = self._new_trace().replace("-", "").upper()
+        return f"{self._now_ms():012X}{digits[12:]}"
 
     def _amount(self, text: str, listing: Listing) -> Units:
         if text.startswith("-"):

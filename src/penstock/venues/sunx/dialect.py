@@ -39,7 +39,13 @@ class Sunx:
         quotes = Quotes()
         self._creates: dict[str, Callable[[bytes, KeyView], Ask]] = {
             wire.APPLY.path: ApplyReader(
-                world.catalogue, names, world.check_address, world.new_trace, self._envelopes, quotes
+                world.catalogue,
+                names,
+                world.check_address,
+                world.new_trace,
+                world.now_ms,
+                self._envelopes,
+                quotes,
             ).read,
             wire.CONFIRM.path: ConfirmReader(world.catalogue, self._envelopes, quotes).read,
         }

@@ -120,7 +120,8 @@ CREATE TABLE challenges (
     failures INTEGER NOT NULL CHECK (failures >= 0),
     answer TEXT NOT NULL,
     closed INTEGER NOT NULL CHECK (closed IN (0, 1)),
-    PRIMARY KEY (account_id, venue, nonce)
+    -- As with requests: a nonce that begins with its time lands beside others of that moment.
+    PRIMARY KEY (nonce, account_id, venue)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX challenges_open ON challenges (expires_ms, withdrawal_id) WHERE closed = 0;
 
