@@ -43,7 +43,7 @@ test: $(INSTALLED) nodes ## the whole test suite, real nodes included; ARGS="-k 
 LONG := test_edgex_beside_others test_migrate test_many_processes test_failover test_race
 
 .PHONY: test-long
-test-long: $(INSTALLED) nodes ## what `make test` has in short form, in full: races, failovers, many processes; a quarter of an hour
+test-long: $(INSTALLED) nodes ## what `make test` has in short form, in full: races, failovers, many processes; takes long
 	@PENSTOCK_LONG=1 $(BIN)/pytest -v --durations 0 --durations-min 5 $(LONG:%=tests/acceptance/%.py) $(ARGS)
 
 .PHONY: check

@@ -43,6 +43,24 @@ class Connection:
         self.number = 0
         self.busy = False
 
+    def answer(self) -> bytes | None:
+        """Take what has come: an answer if that completes one. Raises ConnectionError where the connection is gone."""
+        try:
+            segment = self.receive(SEGMENT_BYTES_MAX)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            raise ConnectionError from error
+        if not segment:
+            raise ConnectionError
+        if self.held:
+            segment = self.held + segment
+        if not is_whole(segment):
+            self.held = segment
+            return None
+        self.held = b""
+        return segment
+
 
 class Mark(msgspec.Struct, frozen=True):
     """Where the run stood at one moment. latencies: how many were noted."""
@@ -116,21 +134,13 @@ class Load:
     def _answer(self, connection: Connection) -> None:
         """Take what has come on `connection`; if that completes an answer, note it and send the next."""
         try:
-            segment = connection.receive(SEGMENT_BYTES_MAX)
-        except BlockingIOError:
-            return
-        except OSError:
-            segment = b""
-        now_ns = time.monotonic_ns()
-        if not segment:
+            segment = connection.answer()
+        except ConnectionError:
             self._lose(connection)
             return
-        if connection.held:
-            segment = connection.held + segment
-        if not is_whole(segment):
-            connection.held = segment
+        if segment is None:
             return
-        connection.held = b""
+        now_ns = time.monotonic_ns()
         if is_acceptance(segment, self._marker):
             self.accepted += 1
             if self._keep is not None:

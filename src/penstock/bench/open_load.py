@@ -11,7 +11,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
-from penstock.bench.load import ACCEPTED, SEGMENT_BYTES_MAX, Connection, is_acceptance, is_whole, outcome
+from penstock.bench.load import ACCEPTED, Connection, is_acceptance, outcome
 
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
@@ -162,21 +162,13 @@ class OpenLoad:
 
     def _answer(self, connection: Connection) -> None:
         try:
-            segment = connection.receive(SEGMENT_BYTES_MAX)
-        except BlockingIOError:
-            return
-        except OSError:
-            segment = b""
-        now_ns = time.monotonic_ns()
-        if not segment:
+            segment = connection.answer()
+        except ConnectionError:
             self._break(connection)
             return
-        if connection.held:
-            segment = connection.held + segment
-        if not is_whole(segment):
-            connection.held = segment
+        if segment is None:
             return
-        connection.held = b""
+        now_ns = time.monotonic_ns()
         self._note(connection, segment, now_ns)
         connection.busy = False
         self._give(connection, now_ns)

@@ -59,7 +59,7 @@ class Gate:
     limit_by_ip: whether the limits that a venue's routes share are counted for each source address. counter: who counts
     requests against the venues' limits; None: this process alone. keys_kept_ms: how long a key is used as it was read
     (server/keys.py). in_flight_max: with so many authenticated requests unanswered, a further one is told at once to
-    come again later, before anything is computed for it: those that were let in keep their time.
+    come again later, before anything is computed for it, so that no long queue forms.
     """
 
     def __init__(
