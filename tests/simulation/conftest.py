@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixed_columns import fixed_columns_stay  # noqa: F401 - autouse
 from tests.simulation.deployment import Deployment
 
 

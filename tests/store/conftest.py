@@ -14,6 +14,7 @@ from penstock.engine.rules import Rules
 from penstock.store.postgres.store import PostgresStore
 from penstock.store.sqlite.store import SqliteStore
 from penstock.store.store import Store
+from tests.fixed_columns import fixed_columns_stay  # noqa: F401 - autouse
 from tests.postgres import database
 from tests.store.samples import RULES, START_MS, PausingIds, Seeded
 

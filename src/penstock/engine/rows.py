@@ -176,6 +176,13 @@ class WithdrawalRow(Row, frozen=True, gc=False):
 
     TABLE = "withdrawals"
     KEY = ("withdrawal_id",)
+    FIXED = frozenset(
+        (
+            *("account_id", "venue", "request_id", "created_ms", "notify"),
+            *("asset", "network", "debit_asset", "amount", "fee", "net", "rate"),
+            *("address", "memo", "recipient", "recipient_id", "book_entry_id", "remark", "extra"),
+        )
+    )
     withdrawal_id: WithdrawalId
     account_id: AccountId
     venue: str
@@ -218,6 +225,7 @@ class ChallengeRow(Row, frozen=True, gc=False):
 
     TABLE = "challenges"
     KEY = ("account_id", "venue", "nonce")
+    FIXED = frozenset(("withdrawal_id", "expires_ms"))
     account_id: AccountId
     venue: str
     nonce: str
@@ -273,6 +281,7 @@ class OutboxRow(Row, frozen=True, gc=False):
 
     TABLE = "outbox"
     KEY = ("withdrawal_id", "sequence")
+    FIXED = frozenset(("account_id", "state", "at_ms"))
     withdrawal_id: WithdrawalId
     sequence: int
     account_id: AccountId

@@ -52,6 +52,7 @@ class AttemptRow(Row, frozen=True, gc=False):
 
     TABLE = "attempts"
     KEY = ("attempt_id",)
+    FIXED = frozenset(("withdrawal_id", "network", "sender", "nonce", "intent", "replaces", "created_ms"))
     attempt_id: AttemptId
     withdrawal_id: WithdrawalId | None
     network: str

@@ -47,7 +47,7 @@ class SqliteDialect:
 class SqliteTable(Table[R]):
     """The statements of one row type.
 
-    insert: for append-only rows a plain INSERT, for others an upsert by primary key.
+    insert: for append-only rows a plain INSERT, for others an upsert by primary key, which leaves FIXED columns alone.
     select_by_keys: takes one JSON array of keys (of arrays, for compound keys), so that any number is one
     query.
     """
@@ -82,7 +82,9 @@ def _insert(row_type: type[Row], names: list[str]) -> str:
     sql = f"INSERT INTO {row_type.TABLE} ({', '.join(names)}) VALUES ({marks})"
     if row_type.APPEND_ONLY:
         return sql
-    changed = ", ".join(f"{name} = excluded.{name}" for name in names if name not in row_type.KEY)
+    # SQLite writes every index anew that has a column among those set, whether it changed or not.
+    kept = {*row_type.KEY, *row_type.FIXED}
+    changed = ", ".join(f"{name} = excluded.{name}" for name in names if name not in kept)
     return f"{sql} ON CONFLICT ({', '.join(row_type.KEY)}) DO UPDATE SET {changed}"
 
 
