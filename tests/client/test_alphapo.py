@@ -27,7 +27,7 @@ from penstock.client.alphapo import ENTRY, CallbackRefused, verify_callback
 from penstock.core.secret import Secret
 from penstock.core.states import State
 from penstock.venues.alphapo.callbacks import write_callback
-from penstock.venues.alphapo.client_wire import Transaction
+from penstock.venues.alphapo.client_replies import Transaction
 from tests.client.caller import Caller
 from tests.client.fake_alphapo import make_caller
 from tests.venues.alphapo.test_lookups import golden

@@ -22,7 +22,8 @@ from penstock.client.edgex import NONCE_PAGES_MAX, EdgexVenue
 from penstock.client.errors import BadReply
 from penstock.core.secret import Secret
 from penstock.core.time import ManualClock
-from penstock.venues.edgex import client_wire as wire
+from penstock.venues.edgex import client_requests as requests
+from penstock.venues.edgex.l2 import nonce_of
 from tests.client.caller import Caller
 from tests.client.edgex_caller import drive, make_caller
 from tests.client.fake_edgex import (
@@ -196,7 +197,7 @@ def test_what_the_venue_lacks_is_not_offered(caller: Caller) -> None:
 
 def venue_with_ids(ids: list[str]) -> EdgexVenue:
     found: Iterator[str] = iter(ids)
-    credentials = wire.Credentials(ACCOUNT_ID, Secret.of(PRIVATE_KEY))
+    credentials = requests.Credentials(ACCOUNT_ID, Secret.of(PRIVATE_KEY))
     return EdgexVenue(credentials, ManualClock(NOW_MS), at_the_venue=False, new_client_id=lambda: next(found))
 
 
@@ -205,7 +206,7 @@ PAYMENT = Payment("USDT", "10", ADDRESS)
 
 def test_an_id_whose_nonce_is_in_use_is_passed_over_before_anything_is_signed() -> None:
     # Both have the nonce 1825797848.
-    assert wire.nonce_of("w29009") == wire.nonce_of("w116065") == 1_825_797_848
+    assert nonce_of("w29009") == nonce_of("w116065") == 1_825_797_848
     fake = FakeEdgex(listed=[record(clientWithdrawId="w29009")])
     venue = venue_with_ids(["w116065", "w29009", "free"])
     prepared = drive(venue.prepare(PAYMENT), fake)
@@ -394,7 +395,7 @@ def test_a_refused_repeat_leaves_the_first_request_in_doubt(caller: Caller) -> N
 
 
 def test_no_secret_shows_in_reprs_or_tracebacks(one: Caller) -> None:
-    shown = [repr(wire.Credentials(ACCOUNT_ID, Secret.of(PRIVATE_KEY)))]
+    shown = [repr(requests.Credentials(ACCOUNT_ID, Secret.of(PRIVATE_KEY)))]
     prepared = one.call("prepare", *WITHDRAWAL)
     shown.append(repr(prepared))
     calls: list[Callable[[], Any]] = [

@@ -19,7 +19,7 @@ from penstock.client.client import Client
 from penstock.client.zoomex import ENTRY
 from penstock.core.secret import Secret
 from penstock.core.time import DAY_MS, ManualClock
-from penstock.venues.zoomex import client_wire as wire
+from penstock.venues.zoomex import client_requests as requests
 from tests.client.caller import Caller
 from tests.client.fake_zoomex import FIRST_ID, asked
 from tests.client.zoomex_caller import (
@@ -411,6 +411,6 @@ def test_the_venue_is_known_by_its_host(url: str, repeats: bool) -> None:
 
 
 def test_credentials_do_not_show_their_secret() -> None:
-    credentials = wire.Credentials(KEY, Secret.of(SECRET))
+    credentials = requests.Credentials(KEY, Secret.of(SECRET))
     assert SECRET not in repr(credentials)
-    assert SECRET not in repr(wire.query_info(credentials, NOW_MS))
+    assert SECRET not in repr(requests.query_info(credentials, NOW_MS))

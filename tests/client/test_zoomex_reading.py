@@ -19,7 +19,8 @@ from penstock.client.zoomex_reading import PIECE_MS
 from penstock.core.secret import Secret
 from penstock.core.states import State
 from penstock.core.time import DAY_MS, UnixMs
-from penstock.venues.zoomex import client_wire as wire
+from penstock.venues.zoomex import client_replies as replies
+from penstock.venues.zoomex import client_requests as requests
 from penstock.venues.zoomex.replies import STATUSES
 from tests.client.caller import Caller
 from tests.client.fake_zoomex import FIRST_ID
@@ -189,7 +190,7 @@ def test_reading_is_signed_in_the_style_of_the_pages(caller: Caller) -> None:
 
 def test_a_signed_target_stays_out_of_what_is_shown(caller: Caller) -> None:
     prepared = caller.call("prepare", *WITHDRAWAL)
-    request = wire.query_info(wire.Credentials(KEY, Secret.of(SECRET)), NOW_MS)
+    request = requests.query_info(requests.Credentials(KEY, Secret.of(SECRET)), NOW_MS)
     sign = dict(request.headers)["X-BAPI-SIGN"]
     assert sign in request.target
     assert sign not in repr(request)
@@ -248,5 +249,5 @@ def test_a_reading_refusal_is_told_once(caller: Caller) -> None:
 def test_the_venues_own_sample_record_is_read() -> None:
     """Without withdraw_type, and with the words of the enumeration."""
     body = old_envelope({"rows": [record(status="Transferred successfully", tx_id="ab")], "cursor": ""})
-    (row,) = wire.read_records(200, body).rows
+    (row,) = replies.read_records(200, body).rows
     assert (row.withdraw_type, row.status, row.tx_id) == (None, "Transferred successfully", "ab")

@@ -10,7 +10,7 @@ from penstock.client.client import Client
 from penstock.client.zoomex import ZoomexVenue
 from penstock.core.secret import Secret
 from penstock.core.time import ManualClock
-from penstock.venues.zoomex import client_wire as wire
+from penstock.venues.zoomex import client_requests as requests
 from tests.client.caller import Caller
 from tests.client.fake_zoomex import FakeZoomex
 from tests.venues.zoomex.world import KEY, NOW_MS, SECRET, TRON_ADDRESS
@@ -26,7 +26,7 @@ class ZoomexCaller(Caller):
 
     def connected(self, kind: type[Client | AsyncClient], **driver: Any) -> Any:
         venue = ZoomexVenue(
-            wire.Credentials(KEY, Secret.of(SECRET)),
+            requests.Credentials(KEY, Secret.of(SECRET)),
             self.clock,
             at_the_venue=self.base_url == THERE,
             new_request_id=lambda: MADE_ID,

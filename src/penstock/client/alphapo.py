@@ -1,4 +1,4 @@
-"""AlphaPo's calls as steps. The wire itself is `penstock.venues.alphapo.client_wire`.
+"""AlphaPo's calls as steps. The wire itself is `penstock.venues.alphapo.client_requests` and `client_replies`.
 
 Every withdrawal carries a foreign_id, the caller's or one made here, that the venue takes once and never again, even
 where the first attempt came to nothing. So a repeat is an error there and no answer: after a lost one the venue is
@@ -22,8 +22,9 @@ from penstock.client.steps import SignedRequest, Steps
 from penstock.client.values import Payment, Prepared, Resolution, Submitted
 from penstock.core.secret import Secret
 from penstock.core.time import Clock
-from penstock.venues.alphapo import client_wire as wire
-from penstock.venues.alphapo.client_wire import CallbackRefused
+from penstock.venues.alphapo import client_replies as replies
+from penstock.venues.alphapo import client_requests as requests
+from penstock.venues.alphapo.client_replies import CallbackRefused
 from penstock.venues.client_reply import VenueError
 from penstock.venues.client_request import OutgoingRequest
 
@@ -50,7 +51,7 @@ class AlphapoVenue(AlphapoReader):
 
     def __init__(
         self,
-        credentials: wire.Credentials,
+        credentials: requests.Credentials,
         clock: Clock,
         *,
         new_id: Callable[[], str] = lambda: secrets.token_hex(16),
@@ -84,7 +85,7 @@ class AlphapoVenue(AlphapoReader):
         check_payment(payment)
         payment = replace(payment, request_id=payment.request_id or MADE_ID + self._new_id())
         by_debit = payment.debited or not payment.debit_currency
-        request = wire.withdraw(
+        request = requests.withdraw(
             self._credentials,
             currency=payment.debit_currency or payment.currency,
             convert_to=payment.currency if payment.debit_currency else "",
@@ -106,7 +107,7 @@ class AlphapoVenue(AlphapoReader):
         foreign_id = prepared.payment.request_id
 
         def read_id(http_status: int, body: bytes) -> str:
-            created = wire.read_created(http_status, body)
+            created = replies.read_created(http_status, body)
             if created.foreign_id != foreign_id:
                 raise ValueError(f"it speaks of another foreign_id, {created.foreign_id[:64]!r}")
             return str(created.id)
@@ -147,11 +148,11 @@ class AlphapoVenue(AlphapoReader):
         sender_amount: Amount | None = None,
         receiver_amount: Amount | None = None,
         foreign_id: str = "",
-    ) -> Steps[wire.Exchanged]:
+    ) -> Steps[replies.Exchanged]:
         """Exchange at a price that exchange_calculate has shown. Sent once; OutcomeUnknown when the answer is lost."""
         sides = exchange_sides(sender_currency, receiver_currency, sender_amount, receiver_amount)
         payment = self._exchange(sides, foreign_id)
-        request = wire.exchange_fixed(
+        request = requests.exchange_fixed(
             self._credentials, foreign_id=payment.request_id, price=amount_text(price), **sides
         )
         return self._exchange_once(payment, request)
@@ -164,11 +165,11 @@ class AlphapoVenue(AlphapoReader):
         sender_amount: Amount | None = None,
         receiver_amount: Amount | None = None,
         foreign_id: str = "",
-    ) -> Steps[wire.Exchanged]:
+    ) -> Steps[replies.Exchanged]:
         """Exchange at the price of the moment. Sent once; OutcomeUnknown when the answer is lost."""
         sides = exchange_sides(sender_currency, receiver_currency, sender_amount, receiver_amount)
         payment = self._exchange(sides, foreign_id)
-        request = wire.exchange_now(self._credentials, foreign_id=payment.request_id, **sides)
+        request = requests.exchange_now(self._credentials, foreign_id=payment.request_id, **sides)
         return self._exchange_once(payment, request)
 
     def _exchange(self, sides: dict[str, str], foreign_id: str) -> Payment:
@@ -182,12 +183,12 @@ class AlphapoVenue(AlphapoReader):
             debited=bool(sides["sender_amount"]),
         )
 
-    def _exchange_once(self, payment: Payment, request: OutgoingRequest) -> Steps[wire.Exchanged]:
+    def _exchange_once(self, payment: Payment, request: OutgoingRequest) -> Steps[replies.Exchanged]:
         prepared = self._prepared(payment, request, asked_by_id=False)
-        return send_once(NAME, prepared, wire.read_exchanged, _is_in_doubt(payment.request_id))
+        return send_once(NAME, prepared, replies.read_exchanged, _is_in_doubt(payment.request_id))
 
 
-def verify_callback(headers: Mapping[str, str], body: bytes, secret: str | Secret) -> wire.Transaction:
+def verify_callback(headers: Mapping[str, str], body: bytes, secret: str | Secret) -> replies.Transaction:
     """What a callback says, for the merchant's own server.
 
     headers: of the request, names in any case. body: its bytes as they came, never encoded anew. secret: the key's.
@@ -196,19 +197,19 @@ def verify_callback(headers: Mapping[str, str], body: bytes, secret: str | Secre
     """
     held = Secret.of(secret) if isinstance(secret, str) else secret
     del secret  # a traceback that shows local variables must not show this one
-    return wire.read_callback(headers, body, held)
+    return replies.read_callback(headers, body, held)
 
 
 def _is_in_doubt(foreign_id: str) -> Callable[[VenueError], bool]:
     """Nobody else knows an id that was made here: one that is taken came in on another way, sent by a proxy."""
     made_here = foreign_id.startswith(MADE_ID)
-    return lambda error: made_here and isinstance(error, wire.VenueError) and error.is_taken
+    return lambda error: made_here and isinstance(error, replies.VenueError) and error.is_taken
 
 
 def _make(credentials: Mapping[str, Credential], base_url: str, clock: Clock) -> AlphapoVenue:
     if urlsplit(base_url).path.rstrip("/").endswith(BASE_PATH):
         raise ValueError(f"base_url goes without {BASE_PATH}, which every call brings along")
-    key = wire.Credentials(text_of(credentials, "processing_key"), secret_of(credentials, "secret_key"))
+    key = requests.Credentials(text_of(credentials, "processing_key"), secret_of(credentials, "secret_key"))
     return AlphapoVenue(key, clock)
 
 

@@ -25,7 +25,8 @@ from penstock.client.values import (
     Fee,
     Withdrawal,
 )
-from penstock.venues.alphapo import client_wire as wire
+from penstock.venues.alphapo import client_replies as replies
+from penstock.venues.alphapo import client_requests as requests
 from penstock.venues.client_request import OutgoingRequest
 
 T = TypeVar("T")
@@ -40,13 +41,13 @@ _RATE_LIMIT_PAUSE_MS = seconds_in("retry-after")
 class AlphapoReader:
     """One merchant's key at AlphaPo, or at a Penstock that answers as AlphaPo; reading only."""
 
-    def __init__(self, credentials: wire.Credentials) -> None:
+    def __init__(self, credentials: requests.Credentials) -> None:
         self._credentials = credentials
 
     def withdrawal(self, withdrawal_id: str) -> Steps[Withdrawal]:
         check_is_number(NAME, withdrawal_id)
-        request = wire.transaction(self._credentials, number=int(withdrawal_id))
-        return self._read(request, wire.read_transaction, to_withdrawal)
+        request = requests.transaction(self._credentials, number=int(withdrawal_id))
+        return self._read(request, replies.read_transaction, to_withdrawal)
 
     def withdrawals(
         self, currency: str | None, limit: int, from_ms: int | None, to_ms: int | None
@@ -55,7 +56,7 @@ class AlphapoReader:
         raise NotOffered(NAME, "list of withdrawals")
 
     def balances(self) -> Steps[tuple[Balance, ...]]:
-        return self._read(wire.accounts(self._credentials), wire.read_accounts, to_balances)
+        return self._read(requests.accounts(self._credentials), replies.read_accounts, to_balances)
 
     def fee(self, currency: str) -> Steps[Fee]:
         """The venue tells a fee only of what was sent."""
@@ -63,20 +64,20 @@ class AlphapoReader:
         raise NotOffered(NAME, "fees ahead of a withdrawal")
 
     def currencies(self) -> Steps[tuple[Currency, ...]]:
-        return self._read(wire.currencies(self._credentials), wire.read_currencies, to_currencies)
+        return self._read(requests.currencies(self._credentials), replies.read_currencies, to_currencies)
 
     def addresses(self) -> Steps[tuple[BookAddress, ...]]:
         raise NotOffered(NAME, "address book")
 
     def deposit_address(self, currency: str) -> Steps[DepositAddress]:
-        request = wire.take_address(self._credentials, currency=currency, foreign_id=DEPOSITS_ID)
-        return self._read(request, wire.read_address, to_deposit_address)
+        request = requests.take_address(self._credentials, currency=currency, foreign_id=DEPOSITS_ID)
+        return self._read(request, replies.read_address, to_deposit_address)
 
     def find(self, foreign_id: str) -> Steps[Withdrawal | None]:
         """The withdrawal that has this foreign_id, if any."""
-        request = wire.transaction(self._credentials, foreign_id=foreign_id)
+        request = requests.transaction(self._credentials, foreign_id=foreign_id)
         try:
-            return (yield from self._read(request, wire.read_transaction, to_withdrawal))
+            return (yield from self._read(request, replies.read_transaction, to_withdrawal))
         except VenueRefused as refused:
             if refused.code != "not_found":
                 raise
@@ -86,25 +87,25 @@ class AlphapoReader:
 
     def transactions_info(
         self, *, number: int | None = None, foreign_id: str = "", txid: str = "", by_query: bool = False
-    ) -> Steps[wire.Transaction]:
+    ) -> Steps[replies.Transaction]:
         """A withdrawal or exchange by one of its three names, with its rows and fees.
 
         by_query: for where a body on GET does not get through.
         """
-        request = wire.transaction(
+        request = requests.transaction(
             self._credentials, number=number, foreign_id=foreign_id, txid=txid, by_query=by_query
         )
-        return self._read(request, wire.read_transaction, as_it_is)
+        return self._read(request, replies.read_transaction, as_it_is)
 
-    def pairs(self, *, currency_from: str = "", currency_to: str = "") -> Steps[tuple[wire.Pair, ...]]:
+    def pairs(self, *, currency_from: str = "", currency_to: str = "") -> Steps[tuple[replies.Pair, ...]]:
         """What can be exchanged for what, with the least amount and the rate."""
-        request = wire.pairs(self._credentials, currency_from, currency_to)
-        return self._read(request, wire.read_pairs, as_it_is)
+        request = requests.pairs(self._credentials, currency_from, currency_to)
+        return self._read(request, replies.read_pairs, as_it_is)
 
-    def rates(self, *, currency_from: str = "", currency_to: str = "") -> Steps[tuple[wire.Pair, ...]]:
+    def rates(self, *, currency_from: str = "", currency_to: str = "") -> Steps[tuple[replies.Pair, ...]]:
         """As pairs."""
-        request = wire.rates(self._credentials, currency_from, currency_to)
-        return self._read(request, wire.read_pairs, as_it_is)
+        request = requests.rates(self._credentials, currency_from, currency_to)
+        return self._read(request, replies.read_pairs, as_it_is)
 
     def exchange_calculate(
         self,
@@ -113,27 +114,27 @@ class AlphapoReader:
         receiver_currency: str,
         sender_amount: Amount | None = None,
         receiver_amount: Amount | None = None,
-    ) -> Steps[wire.Calculation]:
+    ) -> Steps[replies.Calculation]:
         """What an exchange comes to, at a price that holds for a minute. One of the two amounts."""
         sides = exchange_sides(sender_currency, receiver_currency, sender_amount, receiver_amount)
-        return self._read(wire.calculate(self._credentials, **sides), wire.read_calculation, as_it_is)
+        return self._read(requests.calculate(self._credentials, **sides), replies.read_calculation, as_it_is)
 
     def addresses_take(
         self, *, currency: str, foreign_id: str, convert_to: str = "", end_user_reference: str = ""
-    ) -> Steps[wire.TakenAddress]:
+    ) -> Steps[replies.TakenAddress]:
         """An address for deposits, for the customer that foreign_id names."""
-        request = wire.take_address(
+        request = requests.take_address(
             self._credentials,
             currency=currency,
             foreign_id=foreign_id,
             convert_to=convert_to,
             end_user_reference=end_user_reference,
         )
-        return self._read(request, wire.read_address, as_it_is)
+        return self._read(request, replies.read_address, as_it_is)
 
     def ping(self) -> Steps[str]:
         """Whether the venue answers: "OK"."""
-        return self._read(wire.ping(), wire.read_ping, as_it_is)
+        return self._read(requests.ping(), replies.read_ping, as_it_is)
 
     def _read(self, request: OutgoingRequest, read: Read[Wire], convert: Callable[[Wire], T]) -> Steps[T]:
         return ask(NAME, lambda: request, read, convert, _RATE_LIMIT_PAUSE_MS)

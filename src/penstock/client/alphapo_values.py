@@ -10,7 +10,8 @@ from decimal import Decimal
 from penstock.client.amounts import EXACT, Amount, amount_text, read_amount
 from penstock.client.errors import NotOffered
 from penstock.client.values import Balance, Currency, DepositAddress, Payment, Status, Withdrawal
-from penstock.venues.alphapo import client_wire as wire
+from penstock.venues.alphapo import client_replies as replies
+from penstock.venues.alphapo import records
 from penstock.venues.alphapo.currencies import OWN_CODES
 
 NAME = "alphapo"
@@ -42,13 +43,13 @@ _NETWORKS = {"erc20": "ethereum", "eth": "ethereum", "trc20": "tron", "trx": "tr
 _CHAIN_ROWS = frozenset({"blockchain", "internal"})
 
 _STATUS = {
-    wire.Status.PENDING: Status.ACCEPTED,
-    wire.Status.NOT_CONFIRMED: Status.PROCESSING,
-    wire.Status.CONFIRMED: Status.DONE,
-    wire.Status.DECLINED: Status.CANCELLED,
-    wire.Status.CANCELLED: Status.FAILED,
+    records.Status.PENDING: Status.ACCEPTED,
+    records.Status.NOT_CONFIRMED: Status.PROCESSING,
+    records.Status.CONFIRMED: Status.DONE,
+    records.Status.DECLINED: Status.CANCELLED,
+    records.Status.CANCELLED: Status.FAILED,
 }
-assert _STATUS.keys() == set(wire.Status)
+assert _STATUS.keys() == set(records.Status)
 
 
 def check_payment(payment: Payment) -> None:
@@ -84,7 +85,7 @@ def exchange_sides(
     }
 
 
-def to_withdrawal(told: wire.Transaction) -> Withdrawal:
+def to_withdrawal(told: replies.Transaction) -> Withdrawal:
     """amount: debited with the fees that are known, in the sender's currency; net and currency: the receiver's."""
     row = next((row for row in told.transactions if row.transaction_type in _CHAIN_ROWS), None)
     change = next((row for row in told.transactions if row.transaction_type == "exchange"), None)
@@ -123,16 +124,16 @@ def to_withdrawal(told: wire.Transaction) -> Withdrawal:
     )
 
 
-def to_balances(lines: Iterable[wire.Account]) -> tuple[Balance, ...]:
+def to_balances(lines: Iterable[replies.Account]) -> tuple[Balance, ...]:
     """What is held for withdrawals on their way is not shown by the venue."""
     return tuple(Balance(WALLET, line.currency, read_amount(line.balance), Decimal(0)) for line in lines)
 
 
-def to_currencies(lines: Iterable[wire.CurrencyLine]) -> tuple[Currency, ...]:
+def to_currencies(lines: Iterable[replies.CurrencyLine]) -> tuple[Currency, ...]:
     return tuple(_currency(line) for line in lines)
 
 
-def _currency(line: wire.CurrencyLine) -> Currency:
+def _currency(line: replies.CurrencyLine) -> Currency:
     is_crypto = line.type == "crypto"
     coin, network = _PLACES.get(line.currency, (line.currency, ""))
     return Currency(
@@ -148,7 +149,7 @@ def _currency(line: wire.CurrencyLine) -> Currency:
     )
 
 
-def to_deposit_address(taken: wire.TakenAddress) -> DepositAddress:
+def to_deposit_address(taken: replies.TakenAddress) -> DepositAddress:
     return DepositAddress(taken.currency, taken.address, _text(taken.tag))
 
 

@@ -1,5 +1,5 @@
 """BitMart's withdrawal calls as steps, and its entry for `connect`. The wire itself is
-`penstock.venues.bitmart.client_wire`.
+`penstock.venues.bitmart.client_requests` and `client_replies`.
 
 BitMart has no client id: two equal requests are two withdrawals, and after a lost answer only its history
 can tell.
@@ -40,7 +40,8 @@ from penstock.client.values import (
     Withdrawal,
 )
 from penstock.core.time import Clock
-from penstock.venues.bitmart import client_wire as wire
+from penstock.venues.bitmart import client_replies as replies
+from penstock.venues.bitmart import client_requests as requests
 from penstock.venues.client_reply import VenueError
 from penstock.venues.client_request import OutgoingRequest
 
@@ -69,7 +70,7 @@ class BitmartVenue:
     name = NAME
     default_address = ""
 
-    def __init__(self, credentials: wire.Credentials, clock: Clock, *, at_the_venue: bool) -> None:
+    def __init__(self, credentials: requests.Credentials, clock: Clock, *, at_the_venue: bool) -> None:
         self._credentials = credentials
         self._clock = clock
         self._at_the_venue = at_the_venue
@@ -105,7 +106,7 @@ class BitmartVenue:
         _refuse_unknown(payment)
         now_ms = self._clock.now_ms()
         if payment.recipient:
-            request = wire.withdraw_to_account(
+            request = requests.withdraw_to_account(
                 self._credentials,
                 now_ms,
                 currency=payment.currency,
@@ -116,7 +117,7 @@ class BitmartVenue:
                 source=payment.wallet or None,
             )
         else:
-            request = wire.withdraw_to_address(
+            request = requests.withdraw_to_address(
                 self._credentials,
                 now_ms,
                 currency=payment.currency,
@@ -129,7 +130,7 @@ class BitmartVenue:
         return Prepared(payment, SignedRequest.of(request), now_ms, now_ms + WINDOW_MS)
 
     def submit(self, prepared: Prepared) -> Steps[Submitted]:
-        return submit_once(NAME, prepared, wire.read_withdraw_id, _is_in_doubt)
+        return submit_once(NAME, prepared, replies.read_withdraw_id, _is_in_doubt)
 
     def repeat_identical(self, unknown: OutcomeUnknown) -> Steps[Submitted]:
         if self._at_the_venue:
@@ -142,61 +143,65 @@ class BitmartVenue:
     def resolve(self, unknown: OutcomeUnknown) -> Steps[Resolution]:
         # The venue's clock is read before its history, so that nothing can arrive between "too late" and
         # the look.
-        venue_now_ms = yield from self._read(wire.server_time(), wire.read_server_time, int)
+        venue_now_ms = yield from self._read(requests.server_time(), replies.read_server_time, int)
         coin = unknown.payment.currency.partition("-")[0]
         latest_ms = unknown.window_ends_ms + ARRIVAL_MARGIN_MS
-        request = wire.history(
+        request = requests.history(
             self._credentials,
-            wire.Operation.WITHDRAW,
+            requests.Operation.WITHDRAW,
             limit=HISTORY_RECORDS_MAX,
             currency=coin,
             from_ms=unknown.sent_at_ms - WINDOW_MS,
             to_ms=latest_ms + WINDOW_MS,
         )
-        records = yield from self._read(request, wire.read_history, each(to_withdrawal))
+        records = yield from self._read(request, replies.read_history, each(to_withdrawal))
         candidates = tuple(record for record in records if matches(record, unknown.payment))
         return Resolution(candidates, venue_now_ms > latest_ms and len(records) < HISTORY_RECORDS_MAX)
 
     # ---- reading -------------------------------------------------------------------------------------------
 
     def withdrawal(self, withdrawal_id: str) -> Steps[Withdrawal]:
-        return self._read(wire.detail(self._credentials, withdrawal_id), wire.read_detail, to_withdrawal)
+        return self._read(
+            requests.detail(self._credentials, withdrawal_id), replies.read_detail, to_withdrawal
+        )
 
     def withdrawals(
         self, currency: str | None, limit: int, from_ms: int | None, to_ms: int | None
     ) -> Steps[tuple[Withdrawal, ...]]:
-        request = wire.history(
+        request = requests.history(
             self._credentials,
-            wire.Operation.WITHDRAW,
+            requests.Operation.WITHDRAW,
             limit=limit,
             currency=currency,
             from_ms=from_ms,
             to_ms=to_ms,
         )
-        return self._read(request, wire.read_history, each(to_withdrawal))
+        return self._read(request, replies.read_history, each(to_withdrawal))
 
     def balances(self) -> Steps[tuple[Balance, ...]]:
-        account = wire.account_wallet(self._credentials)
-        spot = wire.spot_wallet(self._credentials)
+        account = requests.account_wallet(self._credentials)
+        spot = requests.spot_wallet(self._credentials)
         return (
-            *(yield from self._read(account, wire.read_account_wallet, each(partial(to_balance, "fund")))),
-            *(yield from self._read(spot, wire.read_spot_wallet, each(partial(to_balance, "spot")))),
+            *(yield from self._read(account, replies.read_account_wallet, each(partial(to_balance, "fund")))),
+            *(yield from self._read(spot, replies.read_spot_wallet, each(partial(to_balance, "spot")))),
         )
 
     def fee(self, currency: str) -> Steps[Fee]:
         return self._read(
-            wire.charge(self._credentials, currency), wire.read_charge, partial(to_fee, currency)
+            requests.charge(self._credentials, currency), replies.read_charge, partial(to_fee, currency)
         )
 
     def currencies(self) -> Steps[tuple[Currency, ...]]:
-        return self._read(wire.currencies(), wire.read_currencies, each(to_currency))
+        return self._read(requests.currencies(), replies.read_currencies, each(to_currency))
 
     def addresses(self) -> Steps[tuple[BookAddress, ...]]:
-        return self._read(wire.address_list(self._credentials), wire.read_address_list, each(to_book_address))
+        return self._read(
+            requests.address_list(self._credentials), replies.read_address_list, each(to_book_address)
+        )
 
     def deposit_address(self, currency: str) -> Steps[DepositAddress]:
-        request = wire.deposit_address(self._credentials, currency)
-        return self._read(request, wire.read_deposit_address, to_deposit_address)
+        request = requests.deposit_address(self._credentials, currency)
+        return self._read(request, replies.read_deposit_address, to_deposit_address)
 
     def _read(self, request: OutgoingRequest, read: Read[Wire], convert: Callable[[Wire], T]) -> Steps[T]:
         return ask(NAME, lambda: request, read, convert, _RATE_LIMIT_PAUSE_MS)
@@ -217,7 +222,7 @@ def _is_in_doubt(error: VenueError) -> bool:
 
 
 def _make(credentials: Mapping[str, Credential], base_url: str, clock: Clock) -> BitmartVenue:
-    key = wire.Credentials(
+    key = requests.Credentials(
         text_of(credentials, "api_key"),
         secret_of(credentials, "api_secret"),
         secret_of(credentials, "memo").reveal().decode(errors="replace"),

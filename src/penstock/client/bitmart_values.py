@@ -19,7 +19,7 @@ from penstock.client.values import (
     Status,
     Withdrawal,
 )
-from penstock.venues.bitmart import client_wire as wire
+from penstock.venues.bitmart import client_replies as replies
 from penstock.venues.bitmart.currencies import NETWORK_NAMES
 
 T = TypeVar("T")
@@ -30,14 +30,14 @@ NAME = "bitmart"
 _NETWORK = {name: ours for ours, names in NETWORK_NAMES.items() for name in (ours.upper(), *names)}
 
 _STATUS = {
-    wire.Status.CREATED: Status.ACCEPTED,
-    wire.Status.SUBMITTED: Status.ACCEPTED,
-    wire.Status.PROCESSING: Status.PROCESSING,
-    wire.Status.DONE: Status.DONE,
-    wire.Status.CANCELLED: Status.CANCELLED,
-    wire.Status.FAILED: Status.FAILED,
+    replies.Status.CREATED: Status.ACCEPTED,
+    replies.Status.SUBMITTED: Status.ACCEPTED,
+    replies.Status.PROCESSING: Status.PROCESSING,
+    replies.Status.DONE: Status.DONE,
+    replies.Status.CANCELLED: Status.CANCELLED,
+    replies.Status.FAILED: Status.FAILED,
 }
-assert _STATUS.keys() == set(wire.Status)
+assert _STATUS.keys() == set(replies.Status)
 
 
 def network_code(name: str) -> str:
@@ -72,7 +72,7 @@ def _optional(text: str | None) -> Decimal | None:
     return None if text is None else read_amount(text)
 
 
-def to_withdrawal(record: wire.Record) -> Withdrawal:
+def to_withdrawal(record: replies.Record) -> Withdrawal:
     net, fee = read_amount(record.arrival), read_amount(record.fee)
     return Withdrawal(
         venue=NAME,
@@ -84,22 +84,22 @@ def to_withdrawal(record: wire.Record) -> Withdrawal:
         address=record.address,
         memo=record.memo,
         tx_id=record.tx_id,
-        status=_STATUS[wire.Status(record.status)],
+        status=_STATUS[replies.Status(record.status)],
         venue_status=str(record.status),
         requested_at_ms=record.applied_ms,
     )
 
 
-def to_balance(wallet: str, line: wire.Balance) -> Balance:
+def to_balance(wallet: str, line: replies.Balance) -> Balance:
     return Balance(wallet, line.currency, read_amount(line.available), read_amount(line.held))
 
 
-def to_fee(currency: str, charge: wire.Charge) -> Fee:
+def to_fee(currency: str, charge: replies.Charge) -> Fee:
     multiple = None if charge.multiple is None else Decimal(charge.multiple)
     return Fee(currency, read_amount(charge.fee), read_amount(charge.minimum), charge.precision, multiple)
 
 
-def to_currency(line: wire.Currency) -> Currency:
+def to_currency(line: replies.Currency) -> Currency:
     return Currency(
         currency=line.currency,
         coin=line.currency.partition("-")[0],
@@ -113,7 +113,7 @@ def to_currency(line: wire.Currency) -> Currency:
     )
 
 
-def to_book_address(entry: wire.BookAddress) -> BookAddress:
+def to_book_address(entry: replies.BookAddress) -> BookAddress:
     return BookAddress(
         currency=entry.currency,
         network=entry.network,
@@ -125,5 +125,5 @@ def to_book_address(entry: wire.BookAddress) -> BookAddress:
     )
 
 
-def to_deposit_address(found: wire.DepositAddress) -> DepositAddress:
+def to_deposit_address(found: replies.DepositAddress) -> DepositAddress:
     return DepositAddress(found.currency, found.address, found.memo)

@@ -1,4 +1,4 @@
-"""edgeX's withdrawal as steps. The wire itself is `penstock.venues.edgex.client_wire`.
+"""edgeX's withdrawal as steps. The wire itself is `penstock.venues.edgex.client_requests` and `client_replies`.
 
 Every withdrawal carries a clientWithdrawId, the caller's or one made here, by which the venue can be asked after a lost
 answer. Layer 2 knows a withdrawal by a nonce of 32 bits that follows from that id, so that two ids may collide: an id
@@ -22,7 +22,12 @@ from penstock.client.values import Payment, Prepared, Resolution, Submitted
 from penstock.core.secret import Secret
 from penstock.core.time import Clock
 from penstock.venues.client_reply import VenueError
-from penstock.venues.edgex import client_wire as wire
+from penstock.venues.edgex import client_replies as replies
+from penstock.venues.edgex import client_requests as requests
+from penstock.venues.edgex.auth import WINDOW_MS
+from penstock.venues.edgex.l2 import nonce_of
+from penstock.venues.edgex.messages import read_long
+from penstock.venues.edgex.stark import read_private_key, read_signature
 
 BASE_URL = "https://pro.edgex.exchange"
 
@@ -47,7 +52,7 @@ class EdgexVenue(EdgexReader):
 
     def __init__(
         self,
-        credentials: wire.Credentials,
+        credentials: requests.Credentials,
         clock: Clock,
         *,
         at_the_venue: bool,
@@ -68,14 +73,14 @@ class EdgexVenue(EdgexReader):
         id whose nonce is another withdrawal's; nothing but reads was sent then.
         """
         check_payment(payment)
-        address = wire.checked_address(payment.address)
+        address = requests.checked_address(payment.address)
         if payment.request_id:
-            wire.checked_client_id(payment.request_id)
+            requests.checked_client_id(payment.request_id)
         coin = coin_named(payment.currency, (yield from self.coins()))
         client_id = self._claimed_id(payment.request_id, (yield from self._known_nonces()))
         payment = replace(payment, currency=coin.name, address=address, request_id=client_id)
         now_ms = self._clock.now_ms()
-        request = wire.create_withdraw(
+        request = requests.create_withdraw(
             self._credentials,
             now_ms,
             coin=coin,
@@ -84,7 +89,7 @@ class EdgexVenue(EdgexReader):
             client_id=client_id,
             risk_signature=self._risk_signature.reveal().decode(),
         )
-        window_ends_ms = now_ms + wire.WINDOW_MS + 1
+        window_ends_ms = now_ms + WINDOW_MS + 1
         return Prepared(payment, SignedRequest.of(request), now_ms, window_ends_ms, asked_by_id=True)
 
     def _known_nonces(self) -> Steps[dict[int, str]]:
@@ -95,7 +100,7 @@ class EdgexVenue(EdgexReader):
             for _ in range(NONCE_PAGES_MAX):
                 page = yield from self.page(offset)
                 for row in page.data_list:
-                    found[wire.nonce_of(row.client_withdraw_id)] = row.client_withdraw_id
+                    found[nonce_of(row.client_withdraw_id)] = row.client_withdraw_id
                 offset = page.next_page_offset_data
                 if not offset:
                     break
@@ -105,7 +110,7 @@ class EdgexVenue(EdgexReader):
     def _claimed_id(self, given: str, nonces: dict[int, str]) -> str:
         """The id to use, its nonce noted. An id given by the caller is theirs to change, so that it is only refused."""
         if given:
-            holder = nonces.setdefault(wire.nonce_of(given), given)
+            holder = nonces.setdefault(nonce_of(given), given)
             if holder != given:
                 raise ValueError(
                     f"the request id {given!r} has the layer 2 nonce of another withdrawal, {holder[:64]!r}: "
@@ -114,12 +119,12 @@ class EdgexVenue(EdgexReader):
             return given
         for _ in range(NEW_IDS_MAX):
             client_id = self._new_client_id()
-            if nonces.setdefault(wire.nonce_of(client_id), client_id) is client_id:
+            if nonces.setdefault(nonce_of(client_id), client_id) is client_id:
                 return client_id
         raise ValueError(f"{NEW_IDS_MAX} new ids in a row have a nonce in use: the source of ids is broken")
 
     def submit(self, prepared: Prepared) -> Steps[Submitted]:
-        return submit_once(NAME, prepared, wire.read_withdraw_id, self._is_in_doubt)
+        return submit_once(NAME, prepared, replies.read_withdraw_id, self._is_in_doubt)
 
     def _is_in_doubt(self, error: VenueError) -> bool:
         # At the venue it may be this very withdrawal, of which a proxy on the way sent a second copy.
@@ -149,19 +154,19 @@ def _make(credentials: Mapping[str, Credential], base_url: str, clock: Clock) ->
     private_key = secret_of(credentials, "stark_private_key")
     risk_signature = secret_of(credentials, "risk_signature")
     eth_address = text_of(credentials, "eth_address")
-    if not wire.read_long(account_id):
+    if not read_long(account_id):
         raise ValueError("account_id must be the account's number at edgeX")
-    if wire.read_private_key(private_key) is None:
+    if read_private_key(private_key) is None:
         raise ValueError("stark_private_key must be at most 64 hexadecimal digits, and not zero")
     if risk_signature.matches(b""):
         risk_signature = NO_RISK_SIGNATURE
-    if wire.read_signature(risk_signature.reveal().decode("latin-1")) is None:
+    if read_signature(risk_signature.reveal().decode("latin-1")) is None:
         raise ValueError("risk_signature must be 128 hexadecimal digits")
     return EdgexVenue(
-        wire.Credentials(account_id, private_key),
+        requests.Credentials(account_id, private_key),
         clock,
         at_the_venue=ENTRY.answers_at(base_url),
-        eth_address=wire.checked_address(eth_address) if eth_address else "",
+        eth_address=requests.checked_address(eth_address) if eth_address else "",
         risk_signature=risk_signature,
     )
 

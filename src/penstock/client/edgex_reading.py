@@ -22,7 +22,8 @@ from penstock.client.steps import Steps
 from penstock.client.values import Balance, BookAddress, Currency, DepositAddress, Fee, Status, Withdrawal
 from penstock.core.time import Clock
 from penstock.venues.client_request import OutgoingRequest
-from penstock.venues.edgex import client_wire as wire
+from penstock.venues.edgex import client_replies as replies
+from penstock.venues.edgex import client_requests as requests
 
 T = TypeVar("T")
 Wire = TypeVar("Wire")
@@ -37,11 +38,11 @@ Ids = str | Sequence[str]
 class EdgexReader:
     """What can be seen with one account's key. at_the_venue: whether the base URL is edgeX's own."""
 
-    def __init__(self, credentials: wire.Credentials, clock: Clock, *, at_the_venue: bool) -> None:
+    def __init__(self, credentials: requests.Credentials, clock: Clock, *, at_the_venue: bool) -> None:
         self._credentials = credentials
         self._clock = clock
         self._at_the_venue = at_the_venue
-        self._coins: tuple[wire.CoinFacts, ...] | None = None
+        self._coins: tuple[replies.CoinFacts, ...] | None = None
 
     @property
     def extra_calls(self) -> Mapping[str, Callable[..., Steps[object]]]:
@@ -71,8 +72,8 @@ class EdgexReader:
     def withdrawal(self, withdrawal_id: str) -> Steps[Withdrawal]:
         coins = yield from self.coins()
         records = yield from self._read(
-            lambda now_ms: wire.withdraw_by_id(self._credentials, now_ms, [withdrawal_id]),
-            wire.read_records,
+            lambda now_ms: requests.withdraw_by_id(self._credentials, now_ms, [withdrawal_id]),
+            replies.read_records,
             lambda rows: [to_withdrawal(row, coins) for row in rows if row.id == withdrawal_id],
         )
         if not records:
@@ -87,8 +88,8 @@ class EdgexReader:
         services have an id each.
         """
         return self._read(
-            lambda now_ms: wire.normal_withdraw_by_id(self._credentials, now_ms, [withdrawal_id]),
-            wire.read_normal_records,
+            lambda now_ms: requests.normal_withdraw_by_id(self._credentials, now_ms, [withdrawal_id]),
+            replies.read_normal_records,
             lambda rows: next((row.tx_hash for row in rows if row.id == withdrawal_id), ""),
         )
 
@@ -116,10 +117,10 @@ class EdgexReader:
         coin_ids: Sequence[str] = (),
         from_ms: int | None = None,
         to_ms: int | None = None,
-    ) -> Steps[wire.Page]:
+    ) -> Steps[replies.Page]:
         """One page of all withdrawals, newest first."""
         return self._read(
-            lambda now_ms: wire.active_withdraw(
+            lambda now_ms: requests.active_withdraw(
                 self._credentials,
                 now_ms,
                 size=size,
@@ -128,7 +129,7 @@ class EdgexReader:
                 from_ms=from_ms,
                 before_ms=None if to_ms is None else to_ms + 1,
             ),
-            wire.read_page,
+            replies.read_page,
             as_it_is,
         )
 
@@ -136,8 +137,8 @@ class EdgexReader:
         """The withdrawal that was made under the caller's own id, if any."""
         coins = yield from self.coins()
         records = yield from self._read(
-            lambda now_ms: wire.withdraw_by_client_id(self._credentials, now_ms, [client_id]),
-            wire.read_records,
+            lambda now_ms: requests.withdraw_by_client_id(self._credentials, now_ms, [client_id]),
+            replies.read_records,
             lambda rows: [to_withdrawal(row, coins) for row in rows if row.client_withdraw_id == client_id],
         )
         return records[0] if records else None
@@ -146,8 +147,8 @@ class EdgexReader:
         coins = yield from self.coins()
         return (
             yield from self._read(
-                lambda now_ms: wire.account_asset(self._credentials, now_ms),
-                wire.read_collateral,
+                lambda now_ms: requests.account_asset(self._credentials, now_ms),
+                replies.read_collateral,
                 lambda rows: to_balances(rows, coins),
             )
         )
@@ -165,15 +166,15 @@ class EdgexReader:
         del currency  # for none of them
         raise NotOffered(NAME, "deposit address")
 
-    def coins(self) -> Steps[tuple[wire.CoinFacts, ...]]:
+    def coins(self) -> Steps[tuple[replies.CoinFacts, ...]]:
         """What can be withdrawn; read once, since layer 2's asset ids never change."""
         if self._coins is None:
-            self._coins = yield from self._read(lambda _: wire.meta_data(), wire.read_coins, as_it_is)
+            self._coins = yield from self._read(lambda _: requests.meta_data(), replies.read_coins, as_it_is)
         return self._coins
 
     def venue_time(self) -> Steps[int]:
         """The venue's clock, Unix milliseconds."""
-        return self._read(lambda _: wire.server_time(), wire.read_server_time, as_it_is)
+        return self._read(lambda _: requests.server_time(), replies.read_server_time, as_it_is)
 
     # ---- what this venue alone has, its answers as they came -------------------------------------------------
 
@@ -183,7 +184,7 @@ class EdgexReader:
         withdraw_ids: a list, or text with commas.
         """
         ids = _ids(withdraw_ids)
-        return self._pass(lambda now_ms: wire.withdraw_by_id(self._credentials, now_ms, ids))
+        return self._pass(lambda now_ms: requests.withdraw_by_id(self._credentials, now_ms, ids))
 
     def withdraws_by_client_id(self, *, client_withdraw_ids: Ids) -> Steps[object]:
         """The venue's records of some withdrawals, by the caller's own ids.
@@ -191,7 +192,7 @@ class EdgexReader:
         client_withdraw_ids: a list, or text with commas.
         """
         ids = _ids(client_withdraw_ids)
-        return self._pass(lambda now_ms: wire.withdraw_by_client_id(self._credentials, now_ms, ids))
+        return self._pass(lambda now_ms: requests.withdraw_by_client_id(self._credentials, now_ms, ids))
 
     def active_withdraws(
         self,
@@ -209,7 +210,7 @@ class EdgexReader:
         """
         coins, names = _ids(coin_ids), _ids(statuses)
         return self._pass(
-            lambda now_ms: wire.active_withdraw(
+            lambda now_ms: requests.active_withdraw(
                 self._credentials,
                 now_ms,
                 size=size,
@@ -223,11 +224,11 @@ class EdgexReader:
 
     def withdraw_available(self, *, coin_id: str = "1000") -> Steps[object]:
         """How much of a coin can be withdrawn."""
-        return self._pass(lambda now_ms: wire.withdraw_available(self._credentials, now_ms, coin_id))
+        return self._pass(lambda now_ms: requests.withdraw_available(self._credentials, now_ms, coin_id))
 
     def transfer_available(self, *, coin_id: str = "1000") -> Steps[object]:
         """How much of a coin can be transferred out."""
-        return self._pass(lambda now_ms: wire.transfer_available(self._credentials, now_ms, coin_id))
+        return self._pass(lambda now_ms: requests.transfer_available(self._credentials, now_ms, coin_id))
 
     def normal_withdraws(self, *, normal_withdraw_ids: Ids = ()) -> Steps[object]:
         """Withdrawals as the asset service sees them, with their transaction on the chain once it is final.
@@ -235,26 +236,26 @@ class EdgexReader:
         normal_withdraw_ids: a list, or text with commas; none for all.
         """
         ids = _ids(normal_withdraw_ids)
-        return self._pass(lambda now_ms: wire.normal_withdraw_by_id(self._credentials, now_ms, ids))
+        return self._pass(lambda now_ms: requests.normal_withdraw_by_id(self._credentials, now_ms, ids))
 
     def account_asset(self) -> Steps[object]:
         """The account, and what it has of each coin."""
-        return self._pass(lambda now_ms: wire.account_asset(self._credentials, now_ms))
+        return self._pass(lambda now_ms: requests.account_asset(self._credentials, now_ms))
 
     def account_by_id(self) -> Steps[object]:
         """The account."""
-        return self._pass(lambda now_ms: wire.account_by_id(self._credentials, now_ms))
+        return self._pass(lambda now_ms: requests.account_by_id(self._credentials, now_ms))
 
     def meta_data(self) -> Steps[object]:
         """Coins, chains and the ids that layer 2 knows them by."""
-        return self._pass(lambda _: wire.meta_data())
+        return self._pass(lambda _: requests.meta_data())
 
     def server_time(self) -> Steps[object]:
         """The venue's clock."""
-        return self._pass(lambda _: wire.server_time())
+        return self._pass(lambda _: requests.server_time())
 
     def _pass(self, make: Callable[[int], OutgoingRequest]) -> Steps[object]:
-        return self._read(make, wire.read_anything, as_it_is)
+        return self._read(make, replies.read_anything, as_it_is)
 
     def _read(
         self, make: Callable[[int], OutgoingRequest], read: Read[Wire], convert: Callable[[Wire], T]

@@ -10,24 +10,24 @@ from decimal import Decimal
 from penstock.client.amounts import EXACT, read_amount
 from penstock.client.errors import NotOffered
 from penstock.client.values import Balance, Currency, Fee, Payment, Status, Withdrawal
-from penstock.venues.edgex import client_wire as wire
+from penstock.venues.edgex import client_replies as replies
 
 NAME = "edgex"
 WALLET = "collateral"
 """The one wallet that layer 2 keeps for an account."""
 
 _STATUS = {
-    wire.Status.PENDING: Status.ACCEPTED,
-    wire.Status.CENSORED: Status.PROCESSING,
-    wire.Status.APPROVED: Status.DONE,
-    wire.Status.CENSOR_FAILED: Status.FAILED,
-    wire.Status.REJECTED: Status.FAILED,
-    wire.Status.REJECTION_APPROVED: Status.FAILED,
+    replies.Status.PENDING: Status.ACCEPTED,
+    replies.Status.CENSORED: Status.PROCESSING,
+    replies.Status.APPROVED: Status.DONE,
+    replies.Status.CENSOR_FAILED: Status.FAILED,
+    replies.Status.REJECTED: Status.FAILED,
+    replies.Status.REJECTION_APPROVED: Status.FAILED,
     # Of the schema only; whoever meets them has to go on waiting.
-    wire.Status.UNKNOWN: Status.PROCESSING,
-    wire.Status.UNRECOGNIZED: Status.PROCESSING,
+    replies.Status.UNKNOWN: Status.PROCESSING,
+    replies.Status.UNRECOGNIZED: Status.PROCESSING,
 }
-assert _STATUS.keys() == set(wire.Status)
+assert _STATUS.keys() == set(replies.Status)
 
 
 def check_payment(payment: Payment) -> None:
@@ -44,7 +44,7 @@ def check_payment(payment: Payment) -> None:
         raise ValueError(f"{NAME} takes no remark")
 
 
-def coin_named(name: str, coins: Sequence[wire.CoinFacts]) -> wire.CoinFacts:
+def coin_named(name: str, coins: Sequence[replies.CoinFacts]) -> replies.CoinFacts:
     """The coin with this name ("USDT") or id ("1000"). Raises ValueError for any other."""
     for coin in coins:
         if name in {coin.name, coin.coin_id}:
@@ -53,13 +53,13 @@ def coin_named(name: str, coins: Sequence[wire.CoinFacts]) -> wire.CoinFacts:
     raise ValueError(f"{NAME} pays out no {name[:64]!r}; it has: {has}")
 
 
-def check_network(network: str, coin: wire.CoinFacts) -> None:
+def check_network(network: str, coin: replies.CoinFacts) -> None:
     """Raises ValueError unless the coin is paid out there. Withdrawals leave layer 2 on its own chain only."""
     if network.lower() not in {"ethereum", "eth", "erc20", coin.chain.lower(), coin.chain_id}:
         raise ValueError(f"{NAME} pays {coin.name} on {coin.chain} only, not on {network[:64]!r}")
 
 
-def to_withdrawal(record: wire.Record, coins: Sequence[wire.CoinFacts]) -> Withdrawal:
+def to_withdrawal(record: replies.Record, coins: Sequence[replies.CoinFacts]) -> Withdrawal:
     """A coin that is no longer listed goes by its id. The record tells of no fee and of no transaction."""
     amount = read_amount(record.amount)
     return Withdrawal(
@@ -78,7 +78,9 @@ def to_withdrawal(record: wire.Record, coins: Sequence[wire.CoinFacts]) -> Withd
     )
 
 
-def to_balances(rows: Sequence[wire.Collateral], coins: Sequence[wire.CoinFacts]) -> tuple[Balance, ...]:
+def to_balances(
+    rows: Sequence[replies.Collateral], coins: Sequence[replies.CoinFacts]
+) -> tuple[Balance, ...]:
     """Whatever of a coin cannot be withdrawn now is held: pending withdrawals, margin, orders."""
     names = {coin.coin_id: coin.name for coin in coins}
     found: list[Balance] = []
@@ -89,12 +91,12 @@ def to_balances(rows: Sequence[wire.Collateral], coins: Sequence[wire.CoinFacts]
     return tuple(found)
 
 
-def to_fee(coin: wire.CoinFacts) -> Fee:
+def to_fee(coin: replies.CoinFacts) -> Fee:
     """The amount asked for arrives whole (edgeX docs, "Withdrawals": on Ethereum only gas is charged)."""
     return Fee(coin.name, Decimal(0), read_amount(coin.minimum or "0"), coin.decimals, None)
 
 
-def to_currency(coin: wire.CoinFacts) -> Currency:
+def to_currency(coin: replies.CoinFacts) -> Currency:
     return Currency(
         currency=coin.name,
         coin=coin.name,

@@ -1,4 +1,5 @@
-"""SunX's withdrawal calls as steps. The wire itself is `penstock.venues.sunx.client_wire`.
+"""SunX's withdrawal calls as steps. The wire itself is
+`penstock.venues.sunx.client_requests` and `client_replies`.
 
 A withdrawal takes two requests and two signatures. `prepare` asks for a quote, which holds nothing, checks what it
 says and lets the wallet sign it; `submit` sends that signature, and only this moves money. SunX knows no id of the
@@ -53,7 +54,9 @@ from penstock.client.values import (
 from penstock.core.time import Clock
 from penstock.venues.client_reply import VenueError
 from penstock.venues.client_request import OutgoingRequest
-from penstock.venues.sunx import client_wire as wire
+from penstock.venues.sunx import client_replies as replies
+from penstock.venues.sunx import client_requests as requests
+from penstock.venues.sunx.client_wallet import WalletKey
 
 T = TypeVar("T")
 Wire = TypeVar("Wire")
@@ -80,7 +83,7 @@ class SunxVenue:
     default_address = ""
 
     def __init__(
-        self, credentials: wire.Credentials, clock: Clock, wallet: Wallet | None, *, at_the_venue: bool
+        self, credentials: requests.Credentials, clock: Clock, wallet: Wallet | None, *, at_the_venue: bool
     ) -> None:
         self._credentials = credentials
         self._clock = clock
@@ -109,7 +112,7 @@ class SunxVenue:
         assert self._wallet is not None
 
         def asked() -> OutgoingRequest:
-            return wire.apply(
+            return requests.apply(
                 self._credentials,
                 self._clock.now_ms(),
                 address=payment.address,
@@ -118,15 +121,15 @@ class SunxVenue:
                 amount=payment.amount,
             )
 
-        def checked(quote: wire.Quote) -> wire.Quote:
+        def checked(quote: replies.Quote) -> replies.Quote:
             check_content(quote.content, quote.nonce, payment)
             return quote
 
-        quote = yield from self._read(asked, wire.read_quote, checked)
+        quote = yield from self._read(asked, replies.read_quote, checked)
         signature = wallet_signature(self._wallet, quote.content, payment.address)
         # A wallet may take its time, so the request is signed after it.
         now_ms = self._clock.now_ms()
-        request = wire.confirm(self._credentials, now_ms, nonce=quote.nonce, signature=signature)
+        request = requests.confirm(self._credentials, now_ms, nonce=quote.nonce, signature=signature)
         signed_text = f"by the wallet:\n{quote.content}\nby the API key:\n{request.signed_text}"
         window_ends_ms = min(quote.expires_ms + 1, now_ms + WINDOW_MS)
         signed = replace(SignedRequest.of(request), signed_text=signed_text)
@@ -172,17 +175,17 @@ class SunxVenue:
         number = int(withdrawal_id)
 
         def asked() -> OutgoingRequest:
-            return wire.records(
+            return requests.records(
                 self._credentials,
                 self._clock.now_ms(),
-                wire.Operation.WITHDRAW,
+                requests.Operation.WITHDRAW,
                 size=1,
                 start=number,
-                direction=wire.Direction.ASCENDING,
+                direction=requests.Direction.ASCENDING,
             )
 
         # The venue has no call for one record: the page that begins with it must.
-        found = yield from self._read(asked, wire.read_records, to_withdrawals)
+        found = yield from self._read(asked, replies.read_records, to_withdrawals)
         if not found or found[0].withdrawal_id != str(number):
             raise VenueRefused(NAME, "", f"no withdrawal {withdrawal_id} in the records", HTTPStatus.OK)
         return found[0]
@@ -212,39 +215,39 @@ class SunxVenue:
         return tuple(found[:limit])
 
     def _page(self, currency: str | None, size: int, start: int | None) -> Steps[tuple[Withdrawal, ...]]:
-        return self._records(wire.Operation.WITHDRAW, currency, size, start, to_withdrawals)
+        return self._records(requests.Operation.WITHDRAW, currency, size, start, to_withdrawals)
 
     def deposits(
         self, *, currency: str | None = None, size: int = 100, start: int | None = None
-    ) -> Steps[tuple[wire.Record, ...]]:
+    ) -> Steps[tuple[replies.Record, ...]]:
         """Deposits, newest first.
 
         currency: all of them without one. size: 1 to 500. start: the id to begin with, going down.
         """
-        return self._records(wire.Operation.DEPOSIT, currency, size, start, as_it_is)
+        return self._records(requests.Operation.DEPOSIT, currency, size, start, as_it_is)
 
     def _records(
         self,
-        operation: wire.Operation,
+        operation: requests.Operation,
         currency: str | None,
         size: int,
         start: int | None,
-        convert: Callable[[tuple[wire.Record, ...]], T],
+        convert: Callable[[tuple[replies.Record, ...]], T],
     ) -> Steps[T]:
         def asked() -> OutgoingRequest:
             now_ms = self._clock.now_ms()
-            return wire.records(
+            return requests.records(
                 self._credentials, now_ms, operation, size=size, currency=currency, start=start
             )
 
-        return self._read(asked, wire.read_records, convert)
+        return self._read(asked, replies.read_records, convert)
 
     def balances(self) -> Steps[tuple[Balance, ...]]:
         return self._balance(to_balances)
 
-    def _balance(self, convert: Callable[[wire.Balance], T]) -> Steps[T]:
+    def _balance(self, convert: Callable[[replies.Balance], T]) -> Steps[T]:
         return self._read(
-            lambda: wire.balance(self._credentials, self._clock.now_ms()), wire.read_balance, convert
+            lambda: requests.balance(self._credentials, self._clock.now_ms()), replies.read_balance, convert
         )
 
     def fee(self, currency: str) -> Steps[Fee]:
@@ -270,7 +273,7 @@ class SunxVenue:
 
 
 def _read_order_id(http_status: int, body: bytes) -> str:
-    return str(wire.read_order(http_status, body).order_id)
+    return str(replies.read_order(http_status, body).order_id)
 
 
 def _is_in_doubt(error: VenueError) -> bool:
@@ -285,9 +288,9 @@ def _make(credentials: Mapping[str, Credential], base_url: str, clock: Clock) ->
         raise ValueError("give wallet_private_key or sign_content, not both")
     wallet: Wallet | None = sign
     if "wallet_private_key" in credentials:
-        wallet = wire.WalletKey(secret_of(credentials, "wallet_private_key"))
+        wallet = WalletKey(secret_of(credentials, "wallet_private_key"))
     host = urlsplit(base_url).hostname or ""
-    key = wire.Credentials(text_of(credentials, "access_key"), secret_of(credentials, "secret_key"), host)
+    key = requests.Credentials(text_of(credentials, "access_key"), secret_of(credentials, "secret_key"), host)
     return SunxVenue(key, clock, wallet, at_the_venue=ENTRY.answers_at(base_url))
 
 

@@ -11,10 +11,13 @@ from penstock.client.amounts import EXACT
 from penstock.client.errors import NotOffered
 from penstock.client.options import SignContent
 from penstock.client.values import Balance, Payment, Status, Withdrawal
-from penstock.venues.sunx import client_wire as wire
+from penstock.venues.sunx import client_replies as replies
+from penstock.venues.sunx.client_wallet import WalletKey
+from penstock.venues.sunx.content import read_content
 from penstock.venues.sunx.currencies import CHAINS
+from penstock.venues.sunx.wallet import read_signature, signer
 
-Wallet = wire.WalletKey | SignContent
+Wallet = WalletKey | SignContent
 """What signs contents: a key in our hands, or the caller's function that asks a wallet."""
 
 NAME = "sunx"
@@ -30,21 +33,21 @@ _NETWORKS = {
 """A network as people, Penstock and SunX call it ("tron", "trc20", "trc20usdt") to the venue's chain."""
 
 _STATUS = {
-    wire.State.VERIFYING: Status.ACCEPTED,
-    wire.State.SUBMITTED: Status.ACCEPTED,
-    wire.State.REEXAMINE: Status.ACCEPTED,
-    wire.State.PASS: Status.ACCEPTED,
-    wire.State.PRE_TRANSFER: Status.PROCESSING,
-    wire.State.WALLET_TRANSFER: Status.PROCESSING,
-    wire.State.CONFIRMED: Status.DONE,
-    wire.State.CANCELED: Status.CANCELLED,
-    wire.State.REPEALED: Status.CANCELLED,
-    wire.State.FAILED: Status.FAILED,
-    wire.State.REJECT: Status.FAILED,
-    wire.State.WALLET_REJECT: Status.FAILED,
-    wire.State.CONFIRM_ERROR: Status.FAILED,
+    replies.State.VERIFYING: Status.ACCEPTED,
+    replies.State.SUBMITTED: Status.ACCEPTED,
+    replies.State.REEXAMINE: Status.ACCEPTED,
+    replies.State.PASS: Status.ACCEPTED,
+    replies.State.PRE_TRANSFER: Status.PROCESSING,
+    replies.State.WALLET_TRANSFER: Status.PROCESSING,
+    replies.State.CONFIRMED: Status.DONE,
+    replies.State.CANCELED: Status.CANCELLED,
+    replies.State.REPEALED: Status.CANCELLED,
+    replies.State.FAILED: Status.FAILED,
+    replies.State.REJECT: Status.FAILED,
+    replies.State.WALLET_REJECT: Status.FAILED,
+    replies.State.CONFIRM_ERROR: Status.FAILED,
 }
-assert _STATUS.keys() == set(wire.State)
+assert _STATUS.keys() == set(replies.State)
 
 
 def chain_of(currency: str, network: str | None) -> str:
@@ -86,7 +89,7 @@ def check_payment(payment: Payment, wallet: Wallet | None) -> None:
         raise ValueError(
             f"{NAME} pays only what the wallet has signed: give wallet_private_key or sign_content"
         )
-    if isinstance(wallet, wire.WalletKey):
+    if isinstance(wallet, WalletKey):
         _check_signer(wallet.address, payment.address)
 
 
@@ -94,11 +97,11 @@ def wallet_signature(wallet: Wallet, content: str, address: str) -> str:
     """The wallet's signature over the content as it gave it, after a look whether it is the receiver's. Raises
     ValueError where it is not, and what the caller's function raises.
     """
-    text = wallet.sign(content) if isinstance(wallet, wire.WalletKey) else wallet(content)
-    signature = wire.read_signature(text)
+    text = wallet.sign(content) if isinstance(wallet, WalletKey) else wallet(content)
+    signature = read_signature(text)
     if signature is None:
         raise ValueError("the wallet's answer is no signature as TronWeb's signMessageV2 makes it")
-    _check_signer(wire.signer(content, signature) or "nobody", address)
+    _check_signer(signer(content, signature) or "nobody", address)
     return text
 
 
@@ -115,7 +118,7 @@ def check_content(content: str, nonce: str, payment: Payment) -> None:
 
     Raises ValueError naming the first field that differs. The fee is the venue's to say.
     """
-    said, said_nonce = wire.read_content(content)
+    said, said_nonce = read_content(content)
     if said_nonce != nonce:
         raise ValueError("the content names another nonce than its quote")
     wanted = {
@@ -148,7 +151,7 @@ def matches(record: Withdrawal, payment: Payment) -> bool:
     )
 
 
-def to_withdrawal(record: wire.Record) -> Withdrawal:
+def to_withdrawal(record: replies.Record) -> Withdrawal:
     return Withdrawal(
         venue=NAME,
         withdrawal_id=str(record.id),
@@ -159,17 +162,17 @@ def to_withdrawal(record: wire.Record) -> Withdrawal:
         address=record.address,
         memo=record.address_tag,
         tx_id=record.tx_hash,
-        status=_STATUS[wire.State(record.state)],
+        status=_STATUS[replies.State(record.state)],
         venue_status=record.state,
         requested_at_ms=record.created_at,
     )
 
 
-def to_withdrawals(records: tuple[wire.Record, ...]) -> tuple[Withdrawal, ...]:
+def to_withdrawals(records: tuple[replies.Record, ...]) -> tuple[Withdrawal, ...]:
     return tuple(to_withdrawal(record) for record in records)
 
 
-def to_balances(balance: wire.Balance) -> tuple[Balance, ...]:
+def to_balances(balance: replies.Balance) -> tuple[Balance, ...]:
     return tuple(
         Balance(WALLET, line.currency, line.available, EXACT.subtract(line.equity, line.available))
         for line in balance.details

@@ -1,4 +1,5 @@
-"""Zoomex's withdrawal calls as steps. The wire itself is `penstock.venues.zoomex.client_wire`.
+"""Zoomex's withdrawal calls as steps. The wire itself is
+`penstock.venues.zoomex.client_requests` and `client_replies`.
 
 Every withdrawal carries a requestId, the caller's or one made here. The venue cannot be asked by it: after a lost
 answer only its records can tell. A Penstock answers the same requestId with the same content with the first
@@ -27,7 +28,8 @@ from penstock.client.zoomex_values import (
 )
 from penstock.core.time import Clock
 from penstock.venues.client_reply import VenueError
-from penstock.venues.zoomex import client_wire as wire
+from penstock.venues.zoomex import client_replies as replies
+from penstock.venues.zoomex import client_requests as requests
 
 BASE_URL = "https://openapi.zoomex.com"
 
@@ -53,7 +55,7 @@ class ZoomexVenue(ZoomexReader):
 
     def __init__(
         self,
-        credentials: wire.Credentials,
+        credentials: requests.Credentials,
         clock: Clock,
         *,
         at_the_venue: bool,
@@ -80,7 +82,7 @@ class ZoomexVenue(ZoomexReader):
         )
         now_ms = self._clock.now_ms()
         if payment.recipient:
-            request = wire.inner_create(
+            request = requests.inner_create(
                 self._credentials,
                 now_ms,
                 request_id=payment.request_id,
@@ -92,7 +94,7 @@ class ZoomexVenue(ZoomexReader):
                 remark=payment.remark,
             )
         else:
-            request = wire.create(
+            request = requests.create(
                 self._credentials,
                 now_ms,
                 request_id=payment.request_id,
@@ -102,7 +104,7 @@ class ZoomexVenue(ZoomexReader):
                 amount=payment.amount,
                 tag=payment.memo,
             )
-        return Prepared(payment, SignedRequest.of(request), now_ms, now_ms + wire.WITHDRAW_WINDOW_MS + 1)
+        return Prepared(payment, SignedRequest.of(request), now_ms, now_ms + requests.WITHDRAW_WINDOW_MS + 1)
 
     def _only_chain(self, coin: str) -> Steps[str]:
         listed = yield from self.query_info(coin=coin)
@@ -112,7 +114,7 @@ class ZoomexVenue(ZoomexReader):
         return chains[0]
 
     def submit(self, prepared: Prepared) -> Steps[Submitted]:
-        return submit_once(NAME, prepared, wire.read_withdraw_id, self._is_in_doubt)
+        return submit_once(NAME, prepared, replies.read_withdraw_id, self._is_in_doubt)
 
     def _is_in_doubt(self, error: VenueError) -> bool:
         return error.code in _CODES_IN_DOUBT or (
@@ -139,7 +141,7 @@ class ZoomexVenue(ZoomexReader):
         records, whole = yield from self.records(
             coin_and_chain(payment.currency)[0],
             "",
-            wire.BETWEEN_ACCOUNTS if payment.recipient else wire.ON_CHAIN,
+            requests.BETWEEN_ACCOUNTS if payment.recipient else requests.ON_CHAIN,
             RECORDS_MAX,
             unknown.sent_at_ms - AHEAD_MS,
             latest_ms,
@@ -149,7 +151,7 @@ class ZoomexVenue(ZoomexReader):
 
 
 def _make(credentials: Mapping[str, Credential], base_url: str, clock: Clock) -> ZoomexVenue:
-    key = wire.Credentials(text_of(credentials, "api_key"), secret_of(credentials, "api_secret"))
+    key = requests.Credentials(text_of(credentials, "api_key"), secret_of(credentials, "api_secret"))
     return ZoomexVenue(key, clock, at_the_venue=ENTRY.answers_at(base_url))
 
 

@@ -21,7 +21,8 @@ from penstock.client.zoomex_values import (
 )
 from penstock.core.time import DAY_MS, Clock
 from penstock.venues.client_request import OutgoingRequest
-from penstock.venues.zoomex import client_wire as wire
+from penstock.venues.zoomex import client_replies as replies
+from penstock.venues.zoomex import client_requests as requests
 
 T = TypeVar("T")
 Wire = TypeVar("Wire")
@@ -38,7 +39,7 @@ PAGES_MAX = 40
 class ZoomexReader:
     """What can be seen with one API key."""
 
-    def __init__(self, credentials: wire.Credentials, clock: Clock) -> None:
+    def __init__(self, credentials: requests.Credentials, clock: Clock) -> None:
         self._credentials = credentials
         self._clock = clock
         # Zoomex docs, "Rate Limit".
@@ -58,8 +59,8 @@ class ZoomexReader:
     def withdrawal(self, withdrawal_id: str) -> Steps[Withdrawal]:
         check_is_number(NAME, withdrawal_id)
         page = yield from self._read(
-            lambda now_ms: wire.query_record(self._credentials, now_ms, withdraw_id=withdrawal_id),
-            wire.read_records,
+            lambda now_ms: requests.query_record(self._credentials, now_ms, withdraw_id=withdrawal_id),
+            replies.read_records,
             lambda page: [to_withdrawal(row) for row in page.rows if row.withdraw_id == withdrawal_id],
         )
         if not page:
@@ -72,7 +73,7 @@ class ZoomexReader:
         """Without times the last 30 days; a longer time is asked for in pieces, PIECES_MAX of them at the most."""
         coin, chain = coin_and_chain(currency or "")
         if from_ms is None and to_ms is None:
-            newest, _ = yield from self.records(coin, chain, wire.ANY_TYPE, limit, None, None)
+            newest, _ = yield from self.records(coin, chain, requests.ANY_TYPE, limit, None, None)
             return newest
         last_ms = self._clock.now_ms() if to_ms is None else to_ms
         first_ms = last_ms - PIECE_MS if from_ms is None else from_ms
@@ -84,7 +85,7 @@ class ZoomexReader:
         while True:
             start_ms = max(first_ms, last_ms - PIECE_MS)
             rest = limit - len(found)
-            piece, _ = yield from self.records(coin, chain, wire.ANY_TYPE, rest, start_ms, end_ms)
+            piece, _ = yield from self.records(coin, chain, requests.ANY_TYPE, rest, start_ms, end_ms)
             found += piece
             if len(found) >= limit or start_ms <= first_ms:
                 return tuple(found)
@@ -110,7 +111,7 @@ class ZoomexReader:
         self, coin: str, withdraw_type: int, from_ms: int | None, to_ms: int | None, cursor: str
     ) -> Steps[tuple[list[Withdrawal], str]]:
         return self._read(
-            lambda now_ms: wire.query_record(
+            lambda now_ms: requests.query_record(
                 self._credentials,
                 now_ms,
                 withdraw_type=withdraw_type,
@@ -119,7 +120,7 @@ class ZoomexReader:
                 to_s=None if to_ms is None else to_ms // SECOND_MS,
                 cursor=cursor,
             ),
-            wire.read_records,
+            replies.read_records,
             lambda page: ([to_withdrawal(row) for row in page.rows], page.cursor),
         )
 
@@ -137,7 +138,7 @@ class ZoomexReader:
 
     def currencies(self) -> Steps[tuple[Currency, ...]]:
         return self._read(
-            lambda now_ms: wire.query_info(self._credentials, now_ms), wire.read_coins, to_currencies
+            lambda now_ms: requests.query_info(self._credentials, now_ms), replies.read_coins, to_currencies
         )
 
     def addresses(self) -> Steps[tuple[BookAddress, ...]]:
@@ -158,58 +159,62 @@ class ZoomexReader:
 
     def wallet_balance(
         self, *, account_type: str = "UNIFIED", coin: str = ""
-    ) -> Steps[tuple[wire.AccountBalance, ...]]:
+    ) -> Steps[tuple[replies.AccountBalance, ...]]:
         """The trading account UNIFIED or CONTRACT. coin: several with commas, "" for all that hold something."""
         return self._read(
-            lambda now_ms: wire.wallet_balance(
+            lambda now_ms: requests.wallet_balance(
                 self._credentials, now_ms, account_type=account_type, coin=coin
             ),
-            wire.read_wallet_balance,
+            replies.read_wallet_balance,
             as_it_is,
         )
 
     def market_time(self) -> Steps[int]:
         """The venue's clock, in Unix milliseconds."""
-        return self._read(lambda _now_ms: wire.market_time(), wire.read_market_time, as_it_is)
+        return self._read(lambda _now_ms: requests.market_time(), replies.read_market_time, as_it_is)
 
-    def query_asset_info(self, *, account_type: str = "FUND", coin: str = "") -> Steps[wire.Wallet]:
+    def query_asset_info(self, *, account_type: str = "FUND", coin: str = "") -> Steps[replies.Wallet]:
         """The wallet FUND or SPOT, and whether the account is banned."""
         return self._read(
-            lambda now_ms: wire.query_asset_info(
+            lambda now_ms: requests.query_asset_info(
                 self._credentials, now_ms, account_type=account_type, coin=coin
             ),
-            wire.read_asset_info,
+            replies.read_asset_info,
             as_it_is,
         )
 
-    def query_info(self, *, coin: str = "") -> Steps[tuple[wire.Coin, ...]]:
+    def query_info(self, *, coin: str = "") -> Steps[tuple[replies.Coin, ...]]:
         """Coins with their chains, minimums and fees. coin: "" for all of them."""
         return self._read(
-            lambda now_ms: wire.query_info(self._credentials, now_ms, coin=coin), wire.read_coins, as_it_is
+            lambda now_ms: requests.query_info(self._credentials, now_ms, coin=coin),
+            replies.read_coins,
+            as_it_is,
         )
 
-    def deposit_query_address(self, *, coin: str, chain: str = "") -> Steps[tuple[wire.DepositTarget, ...]]:
+    def deposit_query_address(
+        self, *, coin: str, chain: str = ""
+    ) -> Steps[tuple[replies.DepositTarget, ...]]:
         """Where deposits go. chain: "" for every one; the venue makes addresses where there are none."""
         return self._read(
-            lambda now_ms: wire.deposit_query_address(self._credentials, now_ms, coin=coin, chain=chain),
-            wire.read_deposit_addresses,
+            lambda now_ms: requests.deposit_query_address(self._credentials, now_ms, coin=coin, chain=chain),
+            replies.read_deposit_addresses,
             as_it_is,
         )
 
     def deposit_query_record(
         self,
         *,
-        deposit_type: int = wire.ANY_TYPE,
+        deposit_type: int = requests.ANY_TYPE,
         coin: str = "",
         chain: str = "",
         tx_id: str = "",
         from_s: int | None = None,
         to_s: int | None = None,
         cursor: str = "",
-    ) -> Steps[wire.DepositRecords]:
+    ) -> Steps[replies.DepositRecords]:
         """A page of deposits, newest first. deposit_type: 0 on a chain, 1 from other accounts, 2 all. Times in s."""
         return self._read(
-            lambda now_ms: wire.deposit_query_record(
+            lambda now_ms: requests.deposit_query_record(
                 self._credentials,
                 now_ms,
                 deposit_type=deposit_type,
@@ -220,7 +225,7 @@ class ZoomexReader:
                 to_s=to_s,
                 cursor=cursor,
             ),
-            wire.read_deposit_records,
+            replies.read_deposit_records,
             as_it_is,
         )
 

@@ -19,7 +19,7 @@ from penstock.client.values import (
     Withdrawal,
 )
 from penstock.core.commands import RecipientKind
-from penstock.venues.zoomex import client_wire as wire
+from penstock.venues.zoomex import client_replies as replies
 from penstock.venues.zoomex.chains import CHAIN_NAMES
 
 NAME = "zoomex"
@@ -76,7 +76,7 @@ def matches(record: Withdrawal, payment: Payment) -> bool:
     return record.went_to(payment) and chain in {"", listed_chain}
 
 
-def to_withdrawal(record: wire.Record) -> Withdrawal:
+def to_withdrawal(record: replies.Record) -> Withdrawal:
     net, fee = read_amount(record.amount), read_amount(record.withdraw_fee)
     if record.status not in _STATUS:
         raise ValueError(f"not a status: {record.status[:64]!r}")
@@ -96,7 +96,7 @@ def to_withdrawal(record: wire.Record) -> Withdrawal:
     )
 
 
-def to_balances(wallet: str, found: wire.Wallet) -> tuple[Balance, ...]:
+def to_balances(wallet: str, found: replies.Wallet) -> tuple[Balance, ...]:
     return tuple(
         Balance(
             wallet,
@@ -108,7 +108,7 @@ def to_balances(wallet: str, found: wire.Wallet) -> tuple[Balance, ...]:
     )
 
 
-def to_currencies(coins: tuple[wire.Coin, ...]) -> tuple[Currency, ...]:
+def to_currencies(coins: tuple[replies.Coin, ...]) -> tuple[Currency, ...]:
     """One for every chain of every coin, whether it only takes deposits, only pays out, or both."""
     found: list[Currency] = []
     for coin in coins:
@@ -132,7 +132,7 @@ def to_currencies(coins: tuple[wire.Coin, ...]) -> tuple[Currency, ...]:
     return tuple(found)
 
 
-def to_fee(name: str, coins: tuple[wire.Coin, ...]) -> Fee:
+def to_fee(name: str, coins: tuple[replies.Coin, ...]) -> Fee:
     """Raises LookupError where the venue lists no such coin, no such chain of it, or several and none was named."""
     coin, chain = coin_and_chain(name)
     for listed in coins:
@@ -153,7 +153,7 @@ def to_fee(name: str, coins: tuple[wire.Coin, ...]) -> Fee:
     raise LookupError(f"{NAME} lists no single {name[:64]}; chains: {has}")
 
 
-def to_deposit_address(target: wire.DepositTarget) -> DepositAddress:
+def to_deposit_address(target: replies.DepositTarget) -> DepositAddress:
     return DepositAddress(name_of(target.coin, target.chain), target.address, target.tag)
 
 

@@ -15,9 +15,12 @@ from penstock.core.rates import Given
 from penstock.core.refusals import RefusalCode, Refused
 from penstock.core.secret import Secret
 from penstock.core.states import State
-from penstock.venues.alphapo import client_wire as wire
+from penstock.venues.alphapo import client_replies as replies
+from penstock.venues.alphapo import client_requests as requests
 from penstock.venues.alphapo.callbacks import write_callback
+from penstock.venues.alphapo.records import Status
 from penstock.venues.alphapo.routes import WITHDRAWAL
+from penstock.venues.client_request import OutgoingRequest
 from penstock.venues.venue import Ask, Reply, Request
 from tests.venues.alphapo.test_callbacks import VECTOR, VECTOR_SIGNATURE
 from tests.venues.alphapo.test_lookups import golden
@@ -38,23 +41,23 @@ from tests.venues.alphapo.world import (
     sign,
 )
 
-CREDENTIALS = wire.Credentials(KEY, Secret.of(SECRET))
+CREDENTIALS = requests.Credentials(KEY, Secret.of(SECRET))
 
 
-def arrives(sent: wire.OutgoingRequest) -> Request:
+def arrives(sent: OutgoingRequest) -> Request:
     headers = [(name.lower().encode(), value.encode()) for name, value in sent.headers]
     return Request(sent.method, sent.path, sent.query.encode(), headers, sent.body, "127.0.0.1", NOW_MS)
 
 
-def question(sent: wire.OutgoingRequest) -> object:
+def question(sent: OutgoingRequest) -> object:
     asked = outcome(arrives(sent))
     assert isinstance(asked, Ask), asked
     return asked.question
 
 
-def a_withdraw(**changes: str) -> wire.OutgoingRequest:
+def a_withdraw(**changes: str) -> OutgoingRequest:
     fields = {"currency": "BTC", "address": BTC_ADDRESS, "foreign_id": "wd-0001", "amount": "0.5"} | changes
-    return wire.withdraw(CREDENTIALS, **fields)
+    return requests.withdraw(CREDENTIALS, **fields)
 
 
 def test_a_withdrawal_arrives_as_it_was_meant() -> None:
@@ -68,7 +71,7 @@ def test_a_withdrawal_arrives_as_it_was_meant() -> None:
     [({"amount": "25"}, Given.DEBITED, 2_500), ({"amount_to": "0.001"}, Given.RECEIVED, 100_000)],
 )
 def test_a_conversion_arrives_as_it_was_meant(amounts: dict[str, str], given_side: Given, units: int) -> None:
-    sent = wire.withdraw(
+    sent = requests.withdraw(
         CREDENTIALS, currency="EUR", convert_to="BTC", address=BTC_ADDRESS, foreign_id="wd-0002", **amounts
     )
     got = question(sent)
@@ -88,7 +91,7 @@ def test_any_foreign_id_survives_signing_and_reading(foreign_id: str) -> None:
     assert isinstance(got, Withdraw)
     assert got.request_id == foreign_id
     for by_query in (False, True):
-        looked = question(wire.transaction(CREDENTIALS, foreign_id=foreign_id, by_query=by_query))
+        looked = question(requests.transaction(CREDENTIALS, foreign_id=foreign_id, by_query=by_query))
         assert isinstance(looked, FindWithdrawals)
         assert looked.request_ids == (foreign_id,)
 
@@ -100,61 +103,63 @@ def test_an_amount_that_is_no_plain_text_is_never_sent(amount: str) -> None:
 
 
 def test_look_ups_arrive_as_they_were_meant() -> None:
-    assert question(wire.accounts(CREDENTIALS)) == Balances(ACCOUNT)
-    by_number = wire.transaction(CREDENTIALS, number=5)
+    assert question(requests.accounts(CREDENTIALS)) == Balances(ACCOUNT)
+    by_number = requests.transaction(CREDENTIALS, number=5)
     assert (by_number.method, by_number.target, by_number.body) == (
         "GET",
         "/api/v2/transactions/info",
         b'{"id":5}',
     )
-    in_query = wire.transaction(CREDENTIALS, number=5, by_query=True)
+    in_query = requests.transaction(CREDENTIALS, number=5, by_query=True)
     assert (in_query.target, in_query.body) == ("/api/v2/transactions/info?id=5", b"")
     assert (
         question(by_number)
         == question(in_query)
         == FindWithdrawals(ACCOUNT, 1, venue="alphapo", numbers=(5,))
     )
-    taken = wire.take_address(CREDENTIALS, currency="BTC", foreign_id="u", convert_to="EUR")
+    taken = requests.take_address(CREDENTIALS, currency="BTC", foreign_id="u", convert_to="EUR")
     assert question(taken) == DepositAddress(ACCOUNT, "BTC", "bitcoin")
 
 
 @pytest.mark.parametrize("selectors", [{}, {"number": 5, "txid": "ab"}])
 def test_a_look_up_goes_by_one_name(selectors: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="exactly one"):
-        wire.transaction(CREDENTIALS, **selectors)  # type: ignore[arg-type]
+        requests.transaction(CREDENTIALS, **selectors)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("amounts", [{}, {"sender_amount": "1", "receiver_amount": "1"}])
 def test_an_exchange_states_one_amount(amounts: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="exactly one"):
-        wire.calculate(CREDENTIALS, sender_currency="EUR", receiver_currency="BTC", **amounts)
+        requests.calculate(CREDENTIALS, sender_currency="EUR", receiver_currency="BTC", **amounts)
 
 
 SIDES = {"sender_currency": "EUR", "receiver_currency": "BTC"}
 
 
 def test_exchanges_arrive_as_they_were_meant() -> None:
-    reply = outcome(arrives(wire.calculate(CREDENTIALS, **SIDES, sender_amount="25")))
+    reply = outcome(arrives(requests.calculate(CREDENTIALS, **SIDES, sender_amount="25")))
     assert isinstance(reply, Reply)
-    told = wire.read_calculation(reply.status, reply.body)
+    told = replies.read_calculation(reply.status, reply.body)
     assert (told.receiver_amount, told.ts_release - told.ts_fixed) == ("0.00045000", 60)
     for sent in (
-        wire.exchange_now(CREDENTIALS, foreign_id="x", **SIDES, receiver_amount="0.001"),
-        wire.exchange_fixed(CREDENTIALS, foreign_id="x", price=told.price, **SIDES, receiver_amount="0.001"),
+        requests.exchange_now(CREDENTIALS, foreign_id="x", **SIDES, receiver_amount="0.001"),
+        requests.exchange_fixed(
+            CREDENTIALS, foreign_id="x", price=told.price, **SIDES, receiver_amount="0.001"
+        ),
     ):
         got = question(sent)
         assert isinstance(got, Exchange)
         assert (got.request_id, got.amount, got.conversion.given) == ("x", 100_000, Given.RECEIVED)
         done = answer(arrives(sent), accepted(number=9))
-        assert wire.read_exchanged(done.status, done.body).id == 9
+        assert replies.read_exchanged(done.status, done.body).id == 9
 
 
 def test_what_needs_nobody_arrives_and_is_read() -> None:
     for sent, read in (
-        (wire.currencies(CREDENTIALS), wire.read_currencies),
-        (wire.pairs(CREDENTIALS, "EUR", "BTC"), wire.read_pairs),
-        (wire.rates(CREDENTIALS), wire.read_pairs),
-        (wire.ping(), wire.read_ping),
+        (requests.currencies(CREDENTIALS), replies.read_currencies),
+        (requests.pairs(CREDENTIALS, "EUR", "BTC"), replies.read_pairs),
+        (requests.rates(CREDENTIALS), replies.read_pairs),
+        (requests.ping(), replies.read_ping),
     ):
         reply = outcome(arrives(sent))
         assert isinstance(reply, Reply)
@@ -170,23 +175,23 @@ def test_a_request_does_not_show_its_key_or_signature() -> None:
 
 def test_a_withdrawal_that_was_taken_is_read() -> None:
     reply = answer(arrives(a_withdraw()), accepted())
-    created = wire.read_created(reply.status, reply.body)
+    created = replies.read_created(reply.status, reply.body)
     assert (created.id, created.foreign_id, created.status) == (678388, "wd-0001", "processing")
 
 
 def test_every_golden_reply_is_read() -> None:
-    told = wire.read_transaction(200, golden("info_converted"))
-    assert told.currency_sent == wire.Money("EUR", "25.00000000")
+    told = replies.read_transaction(200, golden("info_converted"))
+    assert told.currency_sent == replies.Money("EUR", "25.00000000")
     assert told.crypto_address is not None
     assert told.crypto_address.address == BTC_ADDRESS
     assert [row.txid for row in told.transactions] == [TX_HASH, None]
-    assert told.fees == (wire.Fee("mining", "EUR", "0.56000000"),)
-    assert wire.read_transaction(200, golden("info_pending")).status is wire.Status.PENDING
-    assert wire.read_transaction(200, golden("info_exchange")).crypto_address is None
-    assert wire.read_accounts(200, golden("accounts"))[1].balance == "1.000000000000000001"
-    assert wire.read_currencies(200, golden("currencies"))[0].minimum_amount == "0.00010000"
-    assert wire.read_pairs(200, golden("pairs"))[0].rate_to == "0.000018000000"
-    assert wire.read_address(201, golden("address_with_tag")).tag == 4294967295
+    assert told.fees == (replies.Fee("mining", "EUR", "0.56000000"),)
+    assert replies.read_transaction(200, golden("info_pending")).status is Status.PENDING
+    assert replies.read_transaction(200, golden("info_exchange")).crypto_address is None
+    assert replies.read_accounts(200, golden("accounts"))[1].balance == "1.000000000000000001"
+    assert replies.read_currencies(200, golden("currencies"))[0].minimum_amount == "0.00010000"
+    assert replies.read_pairs(200, golden("pairs"))[0].rate_to == "0.000018000000"
+    assert replies.read_address(201, golden("address_with_tag")).tag == 4294967295
 
 
 def test_a_sample_with_numbers_for_texts_is_read_by_its_digits() -> None:
@@ -222,7 +227,7 @@ def test_a_sample_with_numbers_for_texts_is_read_by_its_digits() -> None:
     }
     sample["transactions"][0] |= {"amount": 381, "amount_to": 0.5}  # type: ignore[index]
     body = json.dumps(sample).replace('"amount": 0,', '"amount": 0.10882300,').encode()
-    rows = wire.read_transaction(200, body).transactions
+    rows = replies.read_transaction(200, body).transactions
     assert [row.amount for row in rows] == [Decimal(381), Decimal("0.10882300")]
     assert rows[1].confirmations == 3
 
@@ -230,9 +235,9 @@ def test_a_sample_with_numbers_for_texts_is_read_by_its_digits() -> None:
 # --- errors ------------------------------------------------------------------------------------------------
 
 
-def error_of(reply: Reply) -> wire.VenueError:
-    with pytest.raises(wire.VenueError) as caught:
-        wire.read_created(reply.status, reply.body)
+def error_of(reply: Reply) -> replies.VenueError:
+    with pytest.raises(replies.VenueError) as caught:
+        replies.read_created(reply.status, reply.body)
     return caught.value
 
 
@@ -276,19 +281,19 @@ def test_an_answer_that_is_no_answer_leaves_the_outcome_unknown(status: int, bod
 
 
 def test_the_callback_vector_is_believed() -> None:
-    told = wire.read_callback(
+    told = replies.read_callback(
         {"x-processing-signature": VECTOR_SIGNATURE.decode(), "Content-Type": "application/json"},
         VECTOR,
         Secret.of(SECRET),
     )
-    assert (told.id, told.status, told.foreign_id) == (2686572, wire.Status.CONFIRMED, "wd-0001")
+    assert (told.id, told.status, told.foreign_id) == (2686572, Status.CONFIRMED, "wd-0001")
 
 
 def test_what_the_server_tells_is_believed_and_nothing_else_is() -> None:
     sent = write_callback(a_withdrawal(), State.CONFIRMED, State.MINED, make_key())
     assert sent is not None
     headers = {name.decode(): value.decode() for name, value in sent.headers}
-    assert wire.read_callback(headers, sent.body, Secret.of(SECRET)).id == 678388
+    assert replies.read_callback(headers, sent.body, Secret.of(SECRET)).id == 678388
     signed = headers["X-Processing-Signature"]
     wrong = [
         (headers, sent.body + b" ", SECRET),
@@ -299,11 +304,11 @@ def test_what_the_server_tells_is_believed_and_nothing_else_is() -> None:
         (headers | {"X-Processing-Signature": ""}, sent.body, SECRET),
     ]
     for some, body, secret in wrong:
-        with pytest.raises(wire.CallbackRefused, match="signature"):
-            wire.read_callback(some, body, Secret.of(secret))
+        with pytest.raises(replies.CallbackRefused, match="signature"):
+            replies.read_callback(some, body, Secret.of(secret))
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"id":1,"type":"deposit","status":"sent"}', b"\xff"])
 def test_a_signed_body_that_is_no_transaction_is_refused(body: bytes) -> None:
-    with pytest.raises(wire.CallbackRefused, match="no transaction"):
-        wire.read_callback({"X-Processing-Signature": sign(body)}, body, Secret.of(SECRET))
+    with pytest.raises(replies.CallbackRefused, match="no transaction"):
+        replies.read_callback({"X-Processing-Signature": sign(body)}, body, Secret.of(SECRET))

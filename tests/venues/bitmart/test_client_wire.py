@@ -15,7 +15,10 @@ from penstock.core.refusals import RefusalCode, Refused
 from penstock.core.secret import Secret
 from penstock.core.time import UnixMs
 from penstock.core.views import Accepted
-from penstock.venues.bitmart import client_wire as wire
+from penstock.venues.bitmart import client_replies as replies
+from penstock.venues.bitmart import client_requests as requests
+from penstock.venues.client_reply import VenueError
+from penstock.venues.client_request import OutgoingRequest
 from penstock.venues.venue import Ask, Reply, Request
 from tests.venues.bitmart.world import (
     ACCOUNT,
@@ -31,16 +34,16 @@ from tests.venues.bitmart.world import (
     outcome,
 )
 
-CREDENTIALS = wire.Credentials(KEY, Secret.of(SECRET), MEMO)
+CREDENTIALS = requests.Credentials(KEY, Secret.of(SECRET), MEMO)
 GOLDEN = Path(__file__).parent / "golden"
 
 
-def arrives(sent: wire.OutgoingRequest) -> Request:
+def arrives(sent: OutgoingRequest) -> Request:
     headers = [(name.lower().encode(), value.encode()) for name, value in sent.headers]
     return Request(sent.method, sent.path, sent.query.encode(), headers, sent.body, "127.0.0.1", NOW_MS)
 
 
-def question(sent: wire.OutgoingRequest) -> object:
+def question(sent: OutgoingRequest) -> object:
     asked = outcome(arrives(sent))
     assert isinstance(asked, Ask), asked
     return asked.question
@@ -51,7 +54,7 @@ def golden(name: str) -> bytes:
 
 
 def test_a_withdrawal_arrives_as_it_was_meant() -> None:
-    sent = wire.withdraw_to_address(
+    sent = requests.withdraw_to_address(
         CREDENTIALS,
         NOW_MS,
         currency="USDT-ERC20",
@@ -82,7 +85,7 @@ def test_a_withdrawal_arrives_as_it_was_meant() -> None:
 def test_a_transfer_arrives_as_it_was_meant(
     kind: RecipientKind, value: str, area_code: str, recipient: str
 ) -> None:
-    sent = wire.withdraw_to_account(
+    sent = requests.withdraw_to_account(
         CREDENTIALS, NOW_MS, currency="USDT", amount="1", kind=kind, value=value, area_code=area_code
     )
     got = question(sent)
@@ -92,7 +95,7 @@ def test_a_transfer_arrives_as_it_was_meant(
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=200))
 def test_any_remark_survives_signing_and_reading(remark: str) -> None:
-    sent = wire.withdraw_to_address(
+    sent = requests.withdraw_to_address(
         CREDENTIALS, NOW_MS, currency="ETH", amount="1", address=EVM_ADDRESS, remark=remark
     )
     got = question(sent)
@@ -103,39 +106,41 @@ def test_any_remark_survives_signing_and_reading(remark: str) -> None:
 @pytest.mark.parametrize("amount", ["1e5", "-1", "", " 1", "1.", "0x1", "NaN", "１"])  # noqa: RUF001 - full-width on purpose
 def test_an_amount_that_is_no_plain_text_is_never_sent(amount: str) -> None:
     with pytest.raises(ValueError, match="plain decimal text"):
-        wire.withdraw_to_address(CREDENTIALS, NOW_MS, currency="ETH", amount=amount, address=EVM_ADDRESS)
+        requests.withdraw_to_address(CREDENTIALS, NOW_MS, currency="ETH", amount=amount, address=EVM_ADDRESS)
 
 
 def test_queries_arrive_as_they_were_meant() -> None:
-    sent = wire.history(CREDENTIALS, wire.Operation.DEPOSIT, limit=5, currency="USDT", from_ms=5, to_ms=9)
+    sent = requests.history(
+        CREDENTIALS, requests.Operation.DEPOSIT, limit=5, currency="USDT", from_ms=5, to_ms=9
+    )
     assert sent.target == (
         "/account/v2/deposit-withdraw/history?operation_type=deposit&N=5&currency=USDT&startTime=5&endTime=9"
     )
     assert question(sent) == DepositHistory(ACCOUNT, "USDT", None, UnixMs(5), UnixMs(9), 5)
-    assert question(wire.detail(CREDENTIALS, "42")) == DepositOrWithdrawalById(ACCOUNT, 42)
+    assert question(requests.detail(CREDENTIALS, "42")) == DepositOrWithdrawalById(ACCOUNT, 42)
 
 
 @pytest.mark.parametrize(
     "sent",
     [
-        wire.charge(CREDENTIALS, "BTC"),
-        wire.account_wallet(CREDENTIALS, "BTC", usd=True),
-        wire.spot_wallet(CREDENTIALS),
-        wire.deposit_address(CREDENTIALS, "BTC"),
-        wire.address_list(CREDENTIALS),
-        wire.history(CREDENTIALS, wire.Operation.WITHDRAW),
-        wire.currencies(["BTC", "USDT-TRC20"]),
-        wire.server_time(),
+        requests.charge(CREDENTIALS, "BTC"),
+        requests.account_wallet(CREDENTIALS, "BTC", usd=True),
+        requests.spot_wallet(CREDENTIALS),
+        requests.deposit_address(CREDENTIALS, "BTC"),
+        requests.address_list(CREDENTIALS),
+        requests.history(CREDENTIALS, requests.Operation.WITHDRAW),
+        requests.currencies(["BTC", "USDT-TRC20"]),
+        requests.server_time(),
     ],
     ids=lambda sent: sent.path,
 )
-def test_every_request_is_understood(sent: wire.OutgoingRequest) -> None:
+def test_every_request_is_understood(sent: OutgoingRequest) -> None:
     found = outcome(arrives(sent))
     assert isinstance(found, Ask) or found.status == 200
 
 
 def test_a_request_does_not_show_its_key_or_signature() -> None:
-    sent = wire.withdraw_to_address(CREDENTIALS, NOW_MS, currency="ETH", amount="1", address=EVM_ADDRESS)
+    sent = requests.withdraw_to_address(CREDENTIALS, NOW_MS, currency="ETH", amount="1", address=EVM_ADDRESS)
     for value in (*dict(sent.headers).values(), SECRET):
         if value != "application/json":
             assert value not in repr(sent)
@@ -143,20 +148,20 @@ def test_a_request_does_not_show_its_key_or_signature() -> None:
 
 
 def test_an_accepted_withdrawal_gives_its_id() -> None:
-    sent = wire.withdraw_to_address(CREDENTIALS, NOW_MS, currency="ETH", amount="1", address=EVM_ADDRESS)
+    sent = requests.withdraw_to_address(CREDENTIALS, NOW_MS, currency="ETH", amount="1", address=EVM_ADDRESS)
     reply = answer(arrives(sent), Accepted(121212, UnixMs(0), repeated=False))
-    assert wire.read_withdraw_id(reply.status, reply.body) == "121212"
+    assert replies.read_withdraw_id(reply.status, reply.body) == "121212"
 
 
 def test_a_record_is_read() -> None:
-    assert wire.read_detail(200, golden("detail")) == wire.Record(
+    assert replies.read_detail(200, golden("detail")) == replies.Record(
         record_id="380000000000000001",
-        operation=wire.Operation.WITHDRAW,
+        operation=requests.Operation.WITHDRAW,
         currency="USDT-ERC20",
         applied_ms=NOW_MS,
         arrival="99",
         fee="1",
-        status=wire.Status.CREATED,
+        status=replies.Status.CREATED,
         address=EVM_ADDRESS,
         memo="",
         tx_id="",
@@ -164,31 +169,31 @@ def test_a_record_is_read() -> None:
 
 
 def test_every_golden_reply_is_read() -> None:
-    assert [record.record_id[-1] for record in wire.read_history(200, golden("history_withdraw"))] == [
+    assert [record.record_id[-1] for record in replies.read_history(200, golden("history_withdraw"))] == [
         "2",
         "1",
     ]
-    assert wire.read_history(200, golden("history_deposit"))[0].operation is wire.Operation.DEPOSIT
-    assert wire.read_charge(200, golden("charge")) == wire.Charge("1.5", "10", 6, "0.3", 10)
-    assert wire.read_account_wallet(200, golden("account_wallet"))[1] == wire.Balance(
+    assert replies.read_history(200, golden("history_deposit"))[0].operation is requests.Operation.DEPOSIT
+    assert replies.read_charge(200, golden("charge")) == replies.Charge("1.5", "10", 6, "0.3", 10)
+    assert replies.read_account_wallet(200, golden("account_wallet"))[1] == replies.Balance(
         "XRP", "XRP", "0", "20", None
     )
-    assert wire.read_account_wallet(200, golden("account_wallet_valued"))[0].usd == "2.50"
-    assert wire.read_spot_wallet(200, golden("spot_wallet"))[1].held == "100"
-    assert wire.read_deposit_address(200, golden("deposit_address")).chain == "USDT-TRC20"
-    assert [entry.kind for entry in wire.read_address_list(200, golden("address_list"))] == [
+    assert replies.read_account_wallet(200, golden("account_wallet_valued"))[0].usd == "2.50"
+    assert replies.read_spot_wallet(200, golden("spot_wallet"))[1].held == "100"
+    assert replies.read_deposit_address(200, golden("deposit_address")).chain == "USDT-TRC20"
+    assert [entry.kind for entry in replies.read_address_list(200, golden("address_list"))] == [
         AddressKind.STANDARD,
         AddressKind.STANDARD,
         AddressKind.UNIVERSAL,
         AddressKind.EVM,
     ]
-    assert wire.read_currencies(200, golden("currencies"))[2].minimum == "10"
-    assert wire.read_server_time(200, golden("server_time")) == NOW_MS
+    assert replies.read_currencies(200, golden("currencies"))[2].minimum == "10"
+    assert replies.read_server_time(200, golden("server_time")) == NOW_MS
 
 
-def error_of(reply: Reply) -> wire.VenueError:
-    with pytest.raises(wire.VenueError) as caught:
-        wire.read_withdraw_id(reply.status, reply.body)
+def error_of(reply: Reply) -> VenueError:
+    with pytest.raises(VenueError) as caught:
+        replies.read_withdraw_id(reply.status, reply.body)
     return caught.value
 
 
@@ -233,5 +238,5 @@ def test_the_venues_own_sample_record_is_read() -> None:
         "tx_id": "",
     }
     body = json.dumps({"code": 1000, "message": "OK", "trace": "x", "data": {"record": record}}).encode()
-    found = wire.read_detail(200, body)
+    found = replies.read_detail(200, body)
     assert msgspec.to_builtins(found)["arrival"] == "59.000000000000"

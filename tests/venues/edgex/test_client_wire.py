@@ -14,7 +14,10 @@ from penstock.core.queries import Account, Balances, FindWithdrawals
 from penstock.core.refusals import RefusalCode, Refused
 from penstock.core.secret import Secret
 from penstock.core.time import UnixMs
-from penstock.venues.edgex import client_wire as wire
+from penstock.venues.client_reply import VenueError
+from penstock.venues.client_request import OutgoingRequest
+from penstock.venues.edgex import client_replies as replies
+from penstock.venues.edgex import client_requests as requests
 from penstock.venues.edgex.routes import CREATE_WITHDRAW
 from penstock.venues.venue import Ask, Reply, Request
 from tests.venues.edgex.world import (
@@ -32,8 +35,8 @@ from tests.venues.edgex.world import (
 )
 
 GOLDEN = Path(__file__).parent / "golden"
-CREDENTIALS = wire.Credentials(ACCOUNT_ID, Secret.of(f"{PRIVATE:064x}"))
-COIN = wire.CoinFacts(
+CREDENTIALS = requests.Credentials(ACCOUNT_ID, Secret.of(f"{PRIVATE:064x}"))
+COIN = replies.CoinFacts(
     coin_id="1000",
     name="USDT",
     stark_asset_id=TESTNET_ASSET,
@@ -46,13 +49,13 @@ COIN = wire.CoinFacts(
 )
 
 
-def received(sent: wire.OutgoingRequest) -> Request:
+def received(sent: OutgoingRequest) -> Request:
     headers = [(name.lower().encode(), value.encode()) for name, value in sent.headers]
     path, _, query = sent.target.partition("?")
     return Request(sent.method, path, query.encode(), headers, sent.body, "127.0.0.1", NOW_MS)
 
 
-def created(**changes: object) -> wire.OutgoingRequest:
+def created(**changes: object) -> OutgoingRequest:
     fields: dict[str, object] = {
         "coin": COIN,
         "amount": "10.000000",
@@ -60,7 +63,7 @@ def created(**changes: object) -> wire.OutgoingRequest:
         "client_id": "client_withdraw_123",
         "risk_signature": RISK,
     }
-    return wire.create_withdraw(CREDENTIALS, NOW_MS, **(fields | changes))  # type: ignore[arg-type]
+    return requests.create_withdraw(CREDENTIALS, NOW_MS, **(fields | changes))  # type: ignore[arg-type]
 
 
 ids = st.text(
@@ -88,7 +91,7 @@ def test_a_withdrawal_signs_for_two_weeks_in_full_hours() -> None:
 @settings(max_examples=25, deadline=None)
 @given(ids)
 def test_any_client_id_can_be_asked_for(client_id: str) -> None:
-    asked = outcome(received(wire.withdraw_by_client_id(CREDENTIALS, NOW_MS, [client_id, "other"])))
+    asked = outcome(received(requests.withdraw_by_client_id(CREDENTIALS, NOW_MS, [client_id, "other"])))
     assert isinstance(asked, Ask), asked
     assert isinstance(asked.question, FindWithdrawals)
     assert asked.question.request_ids == tuple(dict.fromkeys((client_id, "other")))
@@ -98,8 +101,8 @@ def test_every_reading_request_is_taken() -> None:
     found = {
         sent.path: outcome(received(sent))
         for sent in (
-            wire.withdraw_by_id(CREDENTIALS, NOW_MS, ["1", "2"]),
-            wire.active_withdraw(
+            requests.withdraw_by_id(CREDENTIALS, NOW_MS, ["1", "2"]),
+            requests.active_withdraw(
                 CREDENTIALS,
                 NOW_MS,
                 size=5,
@@ -108,11 +111,11 @@ def test_every_reading_request_is_taken() -> None:
                 from_ms=1,
                 before_ms=2,
             ),
-            wire.withdraw_available(CREDENTIALS, NOW_MS, "1000"),
-            wire.transfer_available(CREDENTIALS, NOW_MS, "1000"),
-            wire.account_asset(CREDENTIALS, NOW_MS),
-            wire.account_by_id(CREDENTIALS, NOW_MS),
-            wire.normal_withdraw_by_id(CREDENTIALS, NOW_MS, []),
+            requests.withdraw_available(CREDENTIALS, NOW_MS, "1000"),
+            requests.transfer_available(CREDENTIALS, NOW_MS, "1000"),
+            requests.account_asset(CREDENTIALS, NOW_MS),
+            requests.account_by_id(CREDENTIALS, NOW_MS),
+            requests.normal_withdraw_by_id(CREDENTIALS, NOW_MS, []),
         )
     }
     assert len(found) == 7
@@ -123,7 +126,7 @@ def test_every_reading_request_is_taken() -> None:
 
 
 def test_public_requests_carry_no_signature() -> None:
-    for sent in (wire.server_time(), wire.meta_data()):
+    for sent in (requests.server_time(), requests.meta_data()):
         assert sent.headers == ()
         assert isinstance(outcome(received(sent)), Reply)
 
@@ -156,35 +159,35 @@ def golden(name: str) -> bytes:
 
 
 def test_the_venues_answers_are_read() -> None:
-    (record,) = wire.read_records(200, golden("by_client_id"))
-    assert (record.id, record.status) == ("563516408235819790", wire.Status.APPROVED)
-    page = wire.read_page(200, golden("active_more"))
+    (record,) = replies.read_records(200, golden("by_client_id"))
+    assert (record.id, record.status) == ("563516408235819790", replies.Status.APPROVED)
+    page = replies.read_page(200, golden("active_more"))
     assert (len(page.data_list), len(page.next_page_offset_data)) == (1, 32)
-    (row,) = wire.read_collateral(200, golden("account_asset"))
+    (row,) = replies.read_collateral(200, golden("account_asset"))
     assert (row.coin_id, row.total_equity, row.available_amount) == ("1000", "100.000001", "90.000000")
-    assert wire.read_server_time(200, golden("server_time")) == NOW_MS
-    assert wire.read_withdraw_id(200, golden("create_withdraw")) == "563516408235819790"
-    assert wire.read_coins(200, golden("metadata")) == (COIN,)
-    assert wire.read_anything(200, golden("available")) == {"availableAmount": "90.000000"}
+    assert replies.read_server_time(200, golden("server_time")) == NOW_MS
+    assert replies.read_withdraw_id(200, golden("create_withdraw")) == "563516408235819790"
+    assert replies.read_coins(200, golden("metadata")) == (COIN,)
+    assert replies.read_anything(200, golden("available")) == {"availableAmount": "90.000000"}
 
 
 def test_a_refusal_is_read_with_its_code_and_trace() -> None:
     reply = VENUE.refuse(Refused(RefusalCode.EXCLUSIVE_TAKEN, mark="7"), CREATE_WITHDRAW)
-    with pytest.raises(wire.VenueError) as caught:
-        wire.read_withdraw_id(reply.status, reply.body)
+    with pytest.raises(VenueError) as caught:
+        replies.read_withdraw_id(reply.status, reply.body)
     assert (caught.value.code, caught.value.trace) == ("L2_NONCE_COLLISION", TRACE)
     assert not caught.value.outcome_unknown
 
 
 @pytest.mark.parametrize("reply", [VENUE.in_doubt(CREATE_WITHDRAW), VENUE.unavailable(CREATE_WITHDRAW)])
 def test_an_answer_of_the_servers_own_trouble_leaves_the_outcome_open(reply: Reply) -> None:
-    with pytest.raises(wire.VenueError) as caught:
-        wire.read_withdraw_id(reply.status, reply.body)
+    with pytest.raises(VenueError) as caught:
+        replies.read_withdraw_id(reply.status, reply.body)
     assert caught.value.outcome_unknown
 
 
 def test_the_time_a_request_is_signed_for_is_its_own() -> None:
-    late = wire.account_by_id(CREDENTIALS, NOW_MS - 60_000)
+    late = requests.account_by_id(CREDENTIALS, NOW_MS - 60_000)
     assert isinstance(outcome(received(late)), Ask)
-    too_late = wire.account_by_id(CREDENTIALS, UnixMs(NOW_MS - 60_001))
+    too_late = requests.account_by_id(CREDENTIALS, UnixMs(NOW_MS - 60_001))
     assert isinstance(outcome(received(too_late)), Reply)
