@@ -131,6 +131,14 @@ def test_a_key_that_no_signature_could_fit_is_refused(
     world.send("POST", where, good)
 
 
+@pytest.mark.parametrize("venue", ["bitmrt", "BitMart", "bitmart ", "", "house"])
+def test_a_key_for_no_venue_that_is_served_is_refused_and_told_which_are(world: World, venue: str) -> None:
+    where = f"/accounts/{world.account()}/keys"
+    assert world.refusal("POST", where, {"venue": venue}) == (422, "parameter_invalid", "venue")
+    told = world.ask("POST", where, {"venue": venue}).json()["error"]["message"]
+    assert told.endswith("use one of: alphapo, bitmart, edgex, sunx, zoomex.")
+
+
 def test_a_public_key_cannot_be_drawn_at_random(world: World) -> None:
     refused = world.refusal("POST", f"/accounts/{world.account()}/keys", {"venue": "edgex"})
     assert refused == (422, "parameter_invalid", "key_id")

@@ -18,17 +18,25 @@ def venues(world: World, cursor_key: bytes) -> list[Venue]:
 
     cursor_key: what proves that a page's cursor was ours; the same in every process of a service.
     """
-    return [
+    served: list[Venue] = [
         Bitmart(world),
         Sunx(world),
         Zoomex(world),
         Alphapo(world),
         Edgex(world, cursor_key=cursor_key),
     ]
+    assert {venue.name for venue in served} == KEY_CHECKS.keys()
+    return served
 
 
 CALLBACKS: dict[str, WriteCallback] = {"alphapo": alphapo_callback}
 """How the venues that call their customers back write those calls."""
 
-KEY_CHECKS: dict[str, CheckKey] = {"edgex": edgex_key, "sunx": sunx_key}
-"""What a key has to be at the venues where it is not just any text."""
+KEY_CHECKS: dict[str, CheckKey | None] = {
+    "alphapo": None,
+    "bitmart": None,
+    "edgex": edgex_key,
+    "sunx": sunx_key,
+    "zoomex": None,
+}
+"""Each venue served to what a key has to be there; None where it is just any text. No other name gets a key."""

@@ -72,8 +72,10 @@ async def create_account(desk: Desk, call: Call, body: schema.NewAccount) -> rep
 async def create_key(desk: Desk, call: Call, body: schema.NewKey) -> replies.KeyWithSecret:
     """Give a key. What is not given is drawn from the system's randomness, and shown in this answer only.
 
-    Raises NotDone where the venue says that no signature could ever fit it.
+    Raises NotDone where no such venue is served, and where the venue says that no signature could ever fit it.
     """
+    if body.venue not in KEY_CHECKS:
+        raise unacceptable("venue", f"No such venue is served; use one of: {', '.join(KEY_CHECKS)}.")
     command = CreateKey(
         actor=call.actor,
         account_id=call.account_id,
@@ -85,7 +87,7 @@ async def create_key(desk: Desk, call: Call, body: schema.NewKey) -> replies.Key
         allowed_ips=tuple(_ip(text) for text in body.allowed_ips),
         expires_ms=None if body.expires_ms is None else UnixMs(body.expires_ms),
     )
-    check = KEY_CHECKS.get(command.venue)
+    check = KEY_CHECKS[command.venue]
     fault = check(command.key_id, command.secret, command.passphrase) if check else None
     if fault is not None:
         raise unacceptable(fault.field, fault.needed)

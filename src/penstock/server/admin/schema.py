@@ -13,6 +13,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from penstock.core.acts import AddressKind
 from penstock.core.states import State
+from penstock.server.venues import KEY_CHECKS
 from penstock.webhooks.target import URL_LENGTH_MAX
 
 LIST_LIMIT_MAX = 1_000
@@ -30,7 +31,7 @@ Amount = Annotated[
 ]
 AssetCode = Annotated[str, Meta(pattern="^[A-Za-z0-9._-]{1,32}$", examples=["USDT"])]
 NetworkCode = Annotated[str, Meta(pattern="^[a-z0-9_-]{1,32}$", examples=["ethereum"])]
-VenueName = Annotated[str, Meta(pattern="^[a-z][a-z0-9]{0,31}$", examples=["bitmart"])]
+VenueName = Annotated[str, Meta(examples=["bitmart"], extra_json_schema={"enum": list(KEY_CHECKS)})]
 Wallet = Annotated[str, Meta(pattern="^[a-z0-9_-]{1,32}$", examples=["spot"])]
 Address = Annotated[str, Meta(min_length=1, max_length=112)]
 Memo = Annotated[str, Meta(max_length=120)]
