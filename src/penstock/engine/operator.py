@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from penstock.core.acts import (
@@ -145,19 +147,22 @@ def _audited(moment: Moment, command: Operation, subject: str, row: Row, *more: 
         name: value for name, value in msgspec.structs.asdict(command).items() if name not in _SECRET_FIELDS
     }
     if isinstance(command, SetCallback):
-        facts["url"] = _without_query(command.url)
+        facts["url"] = _origin(command.url)
     detail = msgspec.json.encode(facts).decode()
     audit = AuditRow(moment.new_id(), command.actor, type(command).__name__, subject, detail, moment.now_ms)
     return Decision([row, *more, audit], row)
 
 
 _SECRET_FIELDS = frozenset({"actor", "secret", "passphrase"})
+_HOST_END = re.compile("[/?#]")
 
 
-def _without_query(url: str) -> str:
-    """What may be kept for ever and read by everybody: in the query there may be a token of the customer's server."""
-    place, _, query = url.partition("?")
-    return f"{place}?***" if query else place
+def _origin(url: str) -> str:
+    """Scheme, host and port: what may be kept for ever and read by everybody. In all the rest there may be a token of
+    the customer's server. "" for "".
+    """
+    scheme, mark, rest = url.partition("://")
+    return scheme + mark + _HOST_END.split(rest, maxsplit=1)[0].rpartition("@")[2] if mark else ""
 
 
 def _names(command: CreateAccount) -> list[tuple[RecipientKind, str]]:
