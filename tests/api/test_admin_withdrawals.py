@@ -152,6 +152,25 @@ def test_those_that_wait_for_approval_are_listed_newest_first(waiting: World) ->
     assert ids(waiting, "?state=in_doubt") == []
 
 
+@pytest.mark.parametrize("kind", ["", "&state=awaiting_approval", "&account_id={}"])
+def test_a_list_is_read_page_by_page_whatever_comes_in_meanwhile(waiting: World, kind: str) -> None:
+    account = waiting.account()
+    key = waiting.funded(account)
+    made = [waiting.withdrawal(account, key, request_id=f"r-{n}", amount=Units(10**7)) for n in range(5)]
+    asked = f"?limit=2{kind.format(account)}"
+    assert ids(waiting, asked) == [made[4], made[3]]
+    waiting.withdrawal(account, key, request_id="late", amount=Units(10**7))
+    assert ids(waiting, f"{asked}&before={made[3]}") == [made[2], made[1]]
+    assert ids(waiting, f"{asked}&before={made[1]}") == [made[0]]
+    assert ids(waiting, f"{asked}&before={made[0]}") == []
+
+
+@pytest.mark.parametrize("before", ["", "x", "-1", "9223372036854775808"])
+def test_a_list_goes_on_from_an_id_only(world: World, before: str) -> None:
+    refused = world.refusal("GET", f"/withdrawals?before={before}")
+    assert refused == (422, "parameter_invalid", "before")
+
+
 def test_a_list_is_of_one_state_or_of_one_account(world: World) -> None:
     for query in ("state=paid", "state=", "state=held&account_id=7"):
         assert world.refusal("GET", f"/withdrawals?{query}") == (422, "parameter_invalid", "state")
@@ -167,7 +186,7 @@ def test_those_that_wait_are_found_by_their_index(waiting: World) -> None:
     connection.exec_trace = None
     ((sql, bound),) = seen
     plan = [row[-1] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", bound)]
-    assert plan == ["SCAN withdrawals USING INDEX withdrawals_awaiting"]
+    assert plan == ["SEARCH withdrawals USING INDEX withdrawals_awaiting (withdrawal_id<?)"]
 
 
 def test_what_the_customer_called_it_is_shown(world: World) -> None:

@@ -36,12 +36,14 @@ class Reader(Protocol):
         """Any account's: for the operator."""
         ...
 
-    def withdrawals(self, account_id: AccountId | None, limit: int) -> list[WithdrawalView]:
-        """Newest first, of one account or of all: for the operator."""
+    def withdrawals(
+        self, account_id: AccountId | None, limit: int, before: int | None = None
+    ) -> list[WithdrawalView]:
+        """Newest first, of one account or of all: for the operator. before: only those with a smaller id."""
         ...
 
-    def withdrawals_in(self, state: State, limit: int) -> list[WithdrawalView]:
-        """Newest first, any account's: for the operator. By an index for those that wait for approval; for another
+    def withdrawals_in(self, state: State, limit: int, before: int | None = None) -> list[WithdrawalView]:
+        """As `withdrawals`, any account's in this state. By an index for those that wait for approval; for another
         state the table is walked until `limit` are found.
         """
         ...

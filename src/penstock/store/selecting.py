@@ -25,7 +25,7 @@ from penstock.engine.rows import (
 from penstock.engine.rules import Rules
 from penstock.engine.sending_rows import AttemptRow, AuditRow, ControlRow, LaneRow, NonceRow
 from penstock.store.answers import Answers, withdrawal_view
-from penstock.store.dialect import Binding, Dialect, Page
+from penstock.store.dialect import INT64_MAX, Binding, Dialect, Page
 
 R = TypeVar("R", bound=Row)
 
@@ -70,20 +70,24 @@ class SelectingReader(ABC):
         row = self.row(WithdrawalRow, withdrawal_id)
         return None if row is None else withdrawal_view(row)
 
-    def withdrawals(self, account_id: AccountId | None, limit: int) -> list[WithdrawalView]:
+    def withdrawals(
+        self, account_id: AccountId | None, limit: int, before: int | None = None
+    ) -> list[WithdrawalView]:
         if account_id is None:
-            rows = self._select(WithdrawalRow, "ORDER BY withdrawal_id DESC LIMIT ?", (limit,))
+            where = "WHERE withdrawal_id < ? ORDER BY withdrawal_id DESC LIMIT ?"
+            rows = self._select(WithdrawalRow, where, (_bound(before), limit))
         else:
-            walk = self._dialect.walk(("account_id", account_id), "withdrawal_id", Page())
+            walk = self._dialect.walk(("account_id", account_id), "withdrawal_id", Page(before=before))
             condition, bindings, order = walk
             where = f"WHERE {condition} ORDER BY {order} LIMIT ?"
             rows = self._select(WithdrawalRow, where, (*bindings, limit))
         return [withdrawal_view(row) for row in rows]
 
-    def withdrawals_in(self, state: State, limit: int) -> list[WithdrawalView]:
+    def withdrawals_in(self, state: State, limit: int, before: int | None = None) -> list[WithdrawalView]:
         # Written out, not bound: an index on a part of the rows is found by the very value that it names.
-        where = f"WHERE state = '{state.value}' ORDER BY withdrawal_id DESC LIMIT ?"
-        return [withdrawal_view(row) for row in self._select(WithdrawalRow, where, (limit,))]
+        where = f"WHERE state = '{state.value}' AND withdrawal_id < ? ORDER BY withdrawal_id DESC LIMIT ?"
+        rows = self._select(WithdrawalRow, where, (_bound(before), limit))
+        return [withdrawal_view(row) for row in rows]
 
     def history(self, withdrawal_id: WithdrawalId) -> list[HistoryView]:
         rows = self._select(HistoryRow, "WHERE withdrawal_id = ? ORDER BY sequence", (withdrawal_id,))
@@ -107,10 +111,8 @@ class SelectingReader(ABC):
         ]
 
     def audit(self, limit: int, before: int | None = None) -> list[AuditRow]:
-        where, bindings = "", (limit,)
-        if before is not None:
-            where, bindings = "WHERE audit_id < ? ", (before, limit)
-        return self._select(AuditRow, f"{where}ORDER BY audit_id DESC LIMIT ?", bindings)
+        where = "WHERE audit_id < ? ORDER BY audit_id DESC LIMIT ?"
+        return self._select(AuditRow, where, (_bound(before), limit))
 
     def stopped(self, network: str) -> bool:
         controls = (self.row(ControlRow, name) for name in (SENDING, f"network/{network}"))
@@ -155,3 +157,8 @@ class SelectingReader(ABC):
         where = " AND ".join(f"{name} = ?" for name in row_type.KEY)
         found = self._select(row_type, f"WHERE {where}", key)
         return found[0] if found else None
+
+
+def _bound(before: int | None) -> int:
+    """Always a bound, so that the first page is read along the same index as the next ones."""
+    return INT64_MAX if before is None else before

@@ -164,16 +164,20 @@ class NoQuery(Body, frozen=True):
     """No parameters."""
 
 
+Before = Annotated[Id, Meta(description="To read on: the last id of the list before; only older ones.")]
+
+
 class WithdrawalList(Body, frozen=True):
-    """Of one account, or in one state, or all; not both."""
+    """Of one account, or in one state, or all; not both. before: a withdrawal_id."""
 
     account_id: Id | UnsetType = UNSET
     state: State | UnsetType = UNSET
     limit: Annotated[int, Meta(ge=1, le=LIST_LIMIT_MAX)] = 100
+    before: Before | UnsetType = UNSET
 
 
 class AuditList(Body, frozen=True):
-    """before: only rows older than the one with this id, to read on."""
+    """before: an audit_id."""
 
     limit: Annotated[int, Meta(ge=1, le=LIST_LIMIT_MAX)] = 100
-    before: Id | UnsetType = UNSET
+    before: Before | UnsetType = UNSET

@@ -20,13 +20,14 @@ from penstock.store.reader import Reader
 async def list_withdrawals(desk: Desk, _call: Call, query: schema.WithdrawalList) -> replies.Withdrawals:
     state, limit = query.state, query.limit
     account_id = None if query.account_id is UNSET else AccountId(read_id(query.account_id, "account_id"))
+    before = None if query.before is UNSET else read_id(query.before, "before")
     if state is not UNSET and account_id is not None:
         raise unacceptable("state", "Give account_id or state, not both.")
 
     def ask(reader: Reader) -> list[WithdrawalView]:
         if state is not UNSET:
-            return reader.withdrawals_in(state, limit)
-        return reader.withdrawals(account_id, limit)
+            return reader.withdrawals_in(state, limit, before)
+        return reader.withdrawals(account_id, limit, before)
 
     return replies.Withdrawals([shown.withdrawal(desk, view) for view in await desk.read(ask)])
 
