@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 from penstock.bench import intake_stored, latency, machine, memory, overload, reads
 from penstock.bench.processes import ServerProcess
 from penstock.bench.requests import LoadAccount
+from penstock.bench.rounds import measure
 from penstock.bench.run import Place
 from penstock.bench.running import Running, running
 from penstock.bench.service_process import Sandbox, Verdict
@@ -20,6 +22,7 @@ from penstock.bench.target import Target, write_accounts
 # One after the other in one worker: they measure.
 pytestmark = pytest.mark.xdist_group("bench")
 
+SMALL = {"warm_ms": 50, "top_ms": 200, "accounts": 10, "connections": 8}
 FACTS = machine.Machine(cores=2, python="3", filesystem="", sync_us=1)
 
 
@@ -49,10 +52,9 @@ def missing(line: dict[str, object]) -> set[str]:
 
 
 def test_latency_is_told_with_the_rates_and_the_loaders_own_lag(served: Running, own: Place) -> None:
-    wanted = latency.Plan(
-        rounds=1, measured_ms=300, rate=None, warm_ms=50, top_ms=200, accounts=10, connections=8
-    )
-    outcome = latency.measure(wanted, served, own)
+    planned = latency.plan(seconds=0.3, shape="poisson", rate=None)
+    wanted = dataclasses.replace(planned, rounds=1, measured_ms=300, **SMALL)
+    outcome = measure(wanted, served, own)
     line = latency.line(wanted, outcome, FACTS, "sqlite")
     assert not missing(line)
     assert line["p50_ms"] <= line["p99_ms"] <= line["p999_ms"] <= line["max_ms"]
@@ -63,10 +65,8 @@ def test_latency_is_told_with_the_rates_and_the_loaders_own_lag(served: Running,
 
 
 def test_an_overload_is_told_with_what_the_loader_really_sent(served: Running, own: Place) -> None:
-    wanted = overload.Plan(
-        rounds=1, measured_ms=300, times=2.0, warm_ms=50, top_ms=200, accounts=10, connections=8
-    )
-    outcome = overload.measure(wanted, served, own)
+    wanted = dataclasses.replace(overload.plan(seconds=0.3, times=2.0), rounds=1, measured_ms=300, **SMALL)
+    outcome = measure(wanted, served, own)
     line = overload.line(wanted, outcome, FACTS, "sqlite")
     assert missing(line) <= {"refused_p99_ms"}  # an empty handler refuses nobody
     part = outcome.parts[0]
@@ -76,7 +76,7 @@ def test_an_overload_is_told_with_what_the_loader_really_sent(served: Running, o
 
 
 def test_memory_is_told_by_process_before_and_after(own: Place) -> None:
-    wanted = memory.Plan(withdrawals=50, clients=2, part_ms=100, warm_ms=50, accounts=300, rate_first=5_000)
+    wanted = memory.Plan(withdrawals=50, clients=2, part_ms=100, warm_ms=50, accounts=300)
     with running(own, wanted.accounts, wanted.clients, None) as service:
         outcome = memory.measure(wanted, service, own)
     line = memory.line(wanted, outcome, FACTS, "sqlite")

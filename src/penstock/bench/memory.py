@@ -13,7 +13,6 @@ from penstock.bench.figures import ratio, rounded
 from penstock.bench.intake import ACCOUNTS, summary
 from penstock.bench.run import BAD_DATABASE, Place, kind_of, measurable, place, tell
 from penstock.bench.running import Running, running
-from penstock.bench.target import RATE_FIRST
 
 WARM_MS = 500
 PART_MS = 9_000
@@ -32,7 +31,6 @@ class Plan:
     part_ms: int = PART_MS
     warm_ms: int = WARM_MS
     accounts: int = ACCOUNTS
-    rate_first: int = RATE_FIRST
 
 
 @dataclass(slots=True)

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
-
-from penstock.bench import machine
+from penstock.bench import machine, rounds
 from penstock.bench.aims import Aim, judged
 from penstock.bench.figures import median, milliseconds, ratio, rounded, summed
-from penstock.bench.intake import summary
-from penstock.bench.latency import CLIENTS, TOP_MS, loader_figures, open_summary
-from penstock.bench.loader import Measurement
-from penstock.bench.open_loader import OpenMeasurement
-from penstock.bench.run import BAD_DATABASE, Place, kind_of, measurable, place, tell
-from penstock.bench.running import Running, running
-from penstock.bench.target import CONNECTIONS, RATE_FIRST
+from penstock.bench.rounds import CLIENTS, Outcome, Plan, divided, loader_figures
 
 ACCOUNTS = 16_000
 """BitMart lets a key apply 8 times in 2 s: under that limit these carry 64,000 requests a second."""
-TIMES = 5.0
 REACHED = 0.9
 """Of the rate to be offered, so much must have left for the figures to be about an overload."""
 PART_S_MAX = 8
-ROUNDS = 3
-WARM_MS = 1_000
+"""No longer than signing ahead for it is sensible."""
 BUSY = ("429 30013", "503 30014", "418 30017")
 """BitMart's own answers for "too many requests" and "not now"; any other refusal is a defect here."""
 REFUSED_P99_MS = 50.0
@@ -31,53 +20,10 @@ PATIENCE_MS = 1_000
 """A customer who has waited so long for a free connection turns away."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """times: of the top rate so far, offered in each round for measured_ms."""
-
-    rounds: int
-    measured_ms: int
-    times: float = TIMES
-    warm_ms: int = WARM_MS
-    top_ms: int = TOP_MS
-    accounts: int = ACCOUNTS
-    connections: int = CONNECTIONS
-    rate_first: int = RATE_FIRST
-
-
 def plan(seconds: float, times: float) -> Plan:
-    """`seconds` of overload in at least ROUNDS rounds, none longer than signing ahead for it is sensible."""
-    rounds = max(ROUNDS, math.ceil(seconds / PART_S_MAX))
-    return Plan(rounds, math.ceil(seconds * 1_000 / rounds), times)
-
-
-@dataclass(slots=True)
-class Outcome:
-    """One of each for every round."""
-
-    tops: list[Measurement] = field(default_factory=list)
-    parts: list[OpenMeasurement] = field(default_factory=list)
-    verified: bool = False
-
-
-def measure(wanted: Plan, served: Running, own: Place) -> Outcome:
-    """In turns the top rate in a closed loop, and `times` as much offered; then the ledger is verified."""
-    outcome = Outcome()
-    target = served.target
-    for number in range(1, wanted.rounds + 1):
-        name = f"round {number} of {wanted.rounds}"
-        top = target.load(CLIENTS, wanted.warm_ms, wanted.top_ms)
-        own.say(f"{name}: {CLIENTS} clients in a closed loop {summary(top)}")
-        outcome.tops.append(top)
-        rate = max(1.0, wanted.times * (median(each.per_s for each in outcome.tops) or 0.0))
-        part = target.offer(
-            rate, "poisson", wanted.warm_ms, wanted.measured_ms, wanted.connections, PATIENCE_MS
-        )
-        own.say(f"{name}: {wanted.times:g} times that {open_summary(part)}")
-        outcome.parts.append(part)
-        served.count(top.accepted_all + part.accepted_all, top.lost + part.lost)
-    outcome.verified = served.verify(own)
-    return outcome
+    """`seconds` of `times` the top rate."""
+    count, measured_ms = divided(seconds, PART_S_MAX)
+    return Plan(count, measured_ms, times, ACCOUNTS, patience_ms=PATIENCE_MS)
 
 
 def line(wanted: Plan, outcome: Outcome, facts: machine.Machine, database: str) -> dict[str, object]:
@@ -91,7 +37,7 @@ def line(wanted: Plan, outcome: Outcome, facts: machine.Machine, database: str) 
     sent, accepted = median(part.sent_per_s for part in parts), median(part.per_s for part in parts)
     told: dict[str, object] = {
         "bench": "overload",
-        "compared": f"{wanted.times:g} times the top rate offered in an open loop over {wanted.connections} "
+        "compared": f"{wanted.of_top:g} times the top rate offered in an open loop over {wanted.connections} "
         f"connections, with what {CLIENTS} clients reach in a closed loop in the same run, on {database}",
         "top_per_s": rounded(top),
         "due_per_s": rounded(median(part.offered * 1e9 / part.elapsed_ns for part in parts)),
@@ -124,7 +70,7 @@ def line(wanted: Plan, outcome: Outcome, facts: machine.Machine, database: str) 
         "sending": "stopped",
         "cores": facts.cores,
     }
-    return judged(told, aims(wanted.times, refused=bool(answers)))
+    return judged(told, aims(wanted.of_top, refused=bool(answers)))
 
 
 def aims(times: float, *, refused: bool) -> tuple[Aim, ...]:
@@ -140,14 +86,5 @@ def aims(times: float, *, refused: bool) -> tuple[Aim, ...]:
 
 
 def run(seconds: float, times: float, database: str | None) -> int:
-    """Measure, and write one JSON line to stdout; progress goes to stderr.
-
-    database: as bench.intake.run. Returns 0; 1 where the ledger was not verified; 2 for a bad database.
-    """
-    if not measurable("overload", database):
-        return BAD_DATABASE
-    wanted = plan(seconds, times)
-    with place("overload") as own, running(own, wanted.accounts, CLIENTS, database) as served:
-        facts = machine.look(own.folder)
-        tell(line(wanted, measure(wanted, served, own), facts, kind_of(database)))
-    return int(own.kept)
+    """As bench.rounds.run."""
+    return rounds.run("overload", plan(seconds, times), line, database)
