@@ -11,12 +11,9 @@ import hashlib
 import hmac
 import json
 import os
-import select
 import shutil
-import signal
 import socket
 import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,10 +22,10 @@ from typing import Any
 import apsw
 
 from penstock.core.points import CRASH_AT, REACHED
+from tests.acceptance.one_listing import FEE_UNITS, UNIT, amount_text, evm_chain, listing_settings
+from tests.acceptance.process_groups import PENSTOCK, READY_S_MAX, kill_group, ready_url, start_group
 from tests.nodes import Anvil, anvil
 
-PENSTOCK = [sys.executable, "-m", "penstock.cli.main"]
-READY_S_MAX = 40.0
 CRASH_S_MAX = 30.0
 FINAL_S_MAX = 30.0
 ANSWER_S_MAX = 10.0
@@ -37,8 +34,6 @@ BLOCK_S_MAX = 1.0
 CONFIRMATIONS = 2
 """So that a payment is seen in a block before it is final."""
 
-FEE_UNITS = 3_000_000
-UNIT = 10**6
 REQUESTS = 3
 """Asked for at once in each case."""
 
@@ -57,34 +52,7 @@ lease_ms = 800
 bump_after_ms = {bump_after_ms}
 resend_after_ms = 200
 
-[[assets]]
-code = "USDT"
-name = "Tether USD"
-scale = 6
-usd_price = "1"
-
-[[assets]]
-code = "ETH"
-name = "Ether"
-scale = 18
-usd_price = "3000"
-
-[[networks]]
-code = "ethereum"
-family = "evm"
-native = "ETH"
-confirmations = {confirmations}
-chain = {{ type = "evm", rpc_url = "{rpc_url}", chain_id = 31337, finality = "depth" }}
-
-[[listings]]
-asset = "USDT"
-network = "ethereum"
-decimals = 6
-contract = "{contract}"
-fee = "3"
-minimum = "10"
-precision = 6
-"""
+{listing}"""
 
 
 @dataclass(frozen=True)
@@ -110,7 +78,7 @@ def prepare(folder: Path) -> Prepared:
     with anvil(mining=False) as node:
         process = start_sandbox(state, node)
         try:
-            assert wait_ready(process), "the sandbox did not start"
+            assert ready_url(process), "the sandbox did not start"
             process.terminate()
             assert process.wait(READY_S_MAX) == 0
         finally:
@@ -128,30 +96,8 @@ def start_sandbox(state: Path, node: Anvil, crash_at: str = "") -> subprocess.Po
     """Start `penstock sandbox` in a process group of its own. crash_at: "<point>:<n>", counted from its first
     breath.
     """
-    return subprocess.Popen(
-        [*PENSTOCK, "sandbox", "--port", "0", "--state", str(state), "--evm-rpc", node.url],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        start_new_session=True,
-        env={**os.environ, CRASH_AT: crash_at},
-    )
-
-
-def wait_ready(process: subprocess.Popen[bytes]) -> str | None:
-    """The base URL of the line "ready URL"; None when the process ended before it said that."""
-    assert process.stdout is not None
-    readable, _, _ = select.select([process.stdout], [], [], READY_S_MAX)
-    line = process.stdout.readline().decode() if readable else ""
-    return line.split()[1] if line.startswith("ready ") else None
-
-
-def kill_group(process: subprocess.Popen[bytes]) -> None:
-    """SIGKILL to the service and to the signer it started; harmless when they are gone."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait(READY_S_MAX)
-    if process.stdout is not None:
-        process.stdout.close()
+    command = [*PENSTOCK, "sandbox", "--port", "0", "--state", str(state), "--evm-rpc", node.url]
+    return start_group(command, None, env={**os.environ, CRASH_AT: crash_at})
 
 
 @dataclass
@@ -219,25 +165,17 @@ class World:
         signer.write_text(json.dumps(told))
         text = SETTINGS.format(
             state=self.state,
-            confirmations=CONFIRMATIONS,
-            rpc_url=self.node.url,
-            contract=self.prepared.contract,
             bump_after_ms=self.bump_after_ms,
+            listing=listing_settings(self.prepared.contract, CONFIRMATIONS, evm_chain(self.node.url)),
         )
         (self.folder / "penstock.toml").write_text(text)
 
     def start(self) -> bool:
         """Start the service in a process group of its own; whether it came up."""
-        with (self.folder / "log").open("wb") as log:
-            self.process = subprocess.Popen(
-                [*PENSTOCK, "serve", "--config", str(self.folder / "penstock.toml")],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,
-                env={**os.environ, CRASH_AT: f"@{self.order}", **self.switches},
-            )
-        self.base_url = wait_ready(self.process) or ""
+        command = [*PENSTOCK, "serve", "--config", str(self.folder / "penstock.toml")]
+        switches = {CRASH_AT: f"@{self.order}", **self.switches}
+        self.process = start_group(command, self.folder / "log", env={**os.environ, **switches})
+        self.base_url = ready_url(self.process)
         return bool(self.base_url)
 
     def command_death(self, at: str) -> None:
@@ -278,7 +216,7 @@ class World:
         """For an amount never asked for before: what moved on the chain tells whose it was."""
         self.made += 1
         amount = 100 * UNIT + self.made
-        return Asked(amount - FEE_UNITS, self._signed(f"{amount // UNIT}.{amount % UNIT:06}"))
+        return Asked(amount - FEE_UNITS, self._signed(amount_text(amount)))
 
     def _signed(self, amount: str) -> bytes:
         """An apply in BitMart's form, signed here and not by the code under test."""

@@ -21,13 +21,12 @@ from typing import Any, Protocol
 import psycopg
 
 from tests.acceptance.customers import new_evm_address, open_account
+from tests.acceptance.one_listing import FEE_UNITS, UNIT, amount_text
 from tests.acceptance.raw_http import Answer, Connection, apply_request
 from tests.acceptance.sandbox_process import Sandbox
 from tests.acceptance.zoomex_requests import CREATE, Key, demo, told
 from tests.postgres_pair import Pair, await_true
 
-FEE_UNITS = 3_000_000
-UNIT = 10**6
 CONVERGE_S_MAX = 50.0
 PAUSE_S = 0.05
 DATABASE = "penstock"
@@ -238,7 +237,7 @@ def _bitmart(sandbox: Sandbox, rest_s: float, patience_s: float, *, gives_up: bo
     customer.list_address(address)
 
     def wire(to: str, amount: int) -> Wire:
-        members = {"currency": "USDT-ERC20", "amount": _text(amount), "address": to}
+        members = {"currency": "USDT-ERC20", "amount": amount_text(amount), "address": to}
         return BitmartWire(amount, apply_request(key, json.dumps(members).encode()))
 
     return Customer(sandbox, address, wire, rest_s, patience_s, gives_up)
@@ -252,14 +251,10 @@ def _zoomex(sandbox: Sandbox, rest_s: float, patience_s: float, *, gives_up: boo
     customer.list_address(address)
 
     def wire(to: str, amount: int) -> Wire:
-        members = {"coin": "USDT", "chain": "ETH", "address": to, "amount": _text(amount)}
+        members = {"coin": "USDT", "chain": "ETH", "address": to, "amount": amount_text(amount)}
         return ZoomexWire(amount, key, members | {"requestId": secrets.token_hex(16)})
 
     return Customer(sandbox, address, wire, rest_s, patience_s, gives_up)
-
-
-def _text(amount: int) -> str:
-    return f"{amount // UNIT}.{amount % UNIT:06}"
 
 
 @contextmanager

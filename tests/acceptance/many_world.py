@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import secrets
-import select
 import signal
 import subprocess
 import sys
@@ -21,14 +20,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import psycopg
 
-from tests.acceptance.crash_world import FEE_UNITS, UNIT
 from tests.acceptance.customers import new_evm_address, open_account
+from tests.acceptance.one_listing import FEE_UNITS, amount_text, evm_chain, listing_settings
+from tests.acceptance.process_groups import PENSTOCK, STOP_S_MAX, first_line, kill_group, start_group, verify
 from tests.acceptance.raw_http import Answer, Connection, apply_request
-from tests.acceptance.sandbox_process import PENSTOCK, READY_S_MAX, STOP_S_MAX, Sandbox
+from tests.acceptance.sandbox_process import Sandbox
 from tests.acceptance.zoomex_requests import CREATE, Key, by_headers, told
 from tests.nodes import ROOT, Anvil
 
@@ -55,34 +55,7 @@ lease_ms = {lease_ms}
 bump_after_ms = 600000
 resend_after_ms = 200
 
-[[assets]]
-code = "USDT"
-name = "Tether USD"
-scale = 6
-usd_price = "1"
-
-[[assets]]
-code = "ETH"
-name = "Ether"
-scale = 18
-usd_price = "3000"
-
-[[networks]]
-code = "ethereum"
-family = "evm"
-native = "ETH"
-confirmations = {confirmations}
-chain = {chain}
-
-[[listings]]
-asset = "USDT"
-network = "ethereum"
-decimals = 6
-contract = "{contract}"
-fee = "3"
-minimum = "10"
-precision = 6
-"""
+{listing}"""
 
 
 @dataclass(frozen=True)
@@ -100,10 +73,6 @@ class Payer:
     read: Callable[[Answer], str | None]
 
 
-def _text(amount: int) -> str:
-    return f"{amount // UNIT}.{amount % UNIT:06}"
-
-
 def bitmart_payer(sandbox: Sandbox, balance: str) -> Payer:
     customer = open_account(sandbox)
     customer.credit("USDT", balance, wallet="spot")
@@ -112,7 +81,7 @@ def bitmart_payer(sandbox: Sandbox, balance: str) -> Payer:
     customer.list_address(address)
 
     def wire(amount: int) -> bytes:
-        members = {"currency": "USDT-ERC20", "amount": _text(amount), "address": address}
+        members = {"currency": "USDT-ERC20", "amount": amount_text(amount), "address": address}
         return apply_request(key, json.dumps(members).encode())
 
     def read(answer: Answer) -> str | None:
@@ -132,7 +101,7 @@ def zoomex_payer(sandbox: Sandbox, balance: str) -> Payer:
     customer.list_address(address)
 
     def wire(amount: int) -> bytes:
-        members = {"coin": "USDT", "chain": "ETH", "address": address, "amount": _text(amount)}
+        members = {"coin": "USDT", "chain": "ETH", "address": address, "amount": amount_text(amount)}
         return by_headers(
             CREATE, key, members | {"requestId": secrets.token_hex(16)}, recv_window="60000"
         ).raw
@@ -189,11 +158,7 @@ class Process:
         return self.child.wait(STOP_S_MAX)
 
     def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.child.pid, signal.SIGKILL)
-        self.child.wait(STOP_S_MAX)
-        if self.child.stdout is not None:
-            self.child.stdout.close()
+        kill_group(self.child)
 
 
 @dataclass
@@ -277,18 +242,14 @@ class Deployment:
 
     def _config(self, name: str) -> Path:
         config = self.folder / f"{name}.toml"
-        chain = '{ type = "simulated" }'
-        if self.node is not None:
-            chain = f'{{ type = "evm", rpc_url = "{self.node.url}", chain_id = 31337, finality = "depth" }}'
+        chain = 'type = "simulated"' if self.node is None else evm_chain(self.node.url)
         text = SETTINGS.format(
             state=self.folder / (name if self.url else "made"),
             token=self.folder / "made" / "admin-token",
             socket=self.signer_folder / "s",
             database=f'[database]\nurl = "{self.url}"\nwriters = 2\n' if self.url else "",
             lease_ms=LEASE_MS,
-            confirmations=CONFIRMATIONS,
-            chain=chain,
-            contract=self.contract,
+            listing=listing_settings(self.contract, CONFIRMATIONS, chain),
         )
         config.write_text(text)
         return config
@@ -302,25 +263,15 @@ class Deployment:
 
     def _run(self, name: str, command: Sequence[str], pass_fds: tuple[int, ...] = ()) -> Process:
         place = self.folder / f"{name}.log"
-        with place.open("ab") as log:
-            child = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,
-                pass_fds=pass_fds,
-                cwd=ROOT,
-            )
+        child = start_group(command, place, pass_fds=pass_fds, cwd=ROOT)
         process = Process(name, child, place)
         self.processes.append(process)
         return process
 
-    def _await_line(self, process: Process, stream: Any) -> str:
-        readable, _, _ = select.select([stream], [], [], READY_S_MAX)
-        line = stream.readline().decode().strip() if readable else ""
+    def _await_line(self, process: Process, stream: IO[bytes]) -> str:
+        line = first_line(stream)
         assert line, f"{process.name} did not start\n{self.logs()}"
-        return str(line)
+        return line
 
     def stop_at(self, worker: Process, point: str, n: int) -> None:
         """Have the worker stop when it comes to `point` for the n-th time from now on; returns once it has."""
@@ -359,17 +310,8 @@ class Deployment:
         return int(number)
 
     def verified(self) -> str:
-        """The last line of `penstock verify --database`."""
-        done = subprocess.run(
-            [*PENSTOCK, "verify", "--database", self.url],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        last = (done.stdout.splitlines() or [done.stderr])[-1]
-        assert (done.returncode == 0) == last.startswith("verify: ok"), done
-        return last
+        """The last line of `penstock verify`."""
+        return verify("--database", self.url)[-1]
 
     # ---- waiting -------------------------------------------------------------------------------------------
 

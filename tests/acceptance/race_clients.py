@@ -26,14 +26,14 @@ from pathlib import Path
 from typing import Any
 
 from tests.acceptance.alphapo_requests import ACCOUNTS, WITHDRAWAL, KeyPair
+from tests.acceptance.calls import now_ms
+from tests.acceptance.one_listing import FEE_UNITS, UNIT, amount_text
 from tests.acceptance.raw_http import Answer, Connection, apply_request
 from tests.acceptance.zoomex_requests import CREATE, Key, demo
 
 SHARERS = 4
 """How many requests ask for each id, most of them from different processes."""
 
-UNIT = 10**6
-FEE_UNITS = 3 * UNIT
 DONE, REFUSED, NOTHING, DOUBT = "done", "refused", "nothing", "doubt"
 HEARD = (DONE, REFUSED, NOTHING, DOUBT)
 """Done; refused for good reason; not even looked at (busy, or asked too often); nobody knows."""
@@ -83,7 +83,7 @@ class Tickets:
             number, place = divmod(self._taken[account], SHARERS)
             self._taken[account] += 1
             if place == 0:
-                self._began_ms[account] = time.time_ns() // UNIT
+                self._began_ms[account] = now_ms()
             return number, place, self._began_ms[account]
 
 
@@ -107,18 +107,20 @@ def wish(account: dict[str, Any], number: int, place: int, began_ms: int) -> Wis
     venue = ("alphapo", "bitmart", "alphapo", "zoomex", "alphapo", "bitmart")[number % 6]
     if venue == "bitmart":
         # The venue has no id of the caller's: the same request is the same bytes, its time included.
-        body = json.dumps({"currency": "USDT-ERC20", "amount": text_of(amount), "address": address}).encode()
+        body = json.dumps(
+            {"currency": "USDT-ERC20", "amount": amount_text(amount), "address": address}
+        ).encode()
         raw = apply_request(_one(account["bitmart"], number), body, timestamp=str(began_ms))
         return Wish(venue, f"race{number}", amount, raw)
     if venue == "zoomex":
         amount += place == SHARERS - 1
         key = Key(account["zoomex"][0]["api_key"], account["zoomex"][0]["api_secret"])
         members = {"coin": "USDT", "chain": "ETH", "address": address, "requestId": f"race{number}"}
-        raw = demo(CREATE, key, members | {"amount": text_of(amount)}).raw
+        raw = demo(CREATE, key, members | {"amount": amount_text(amount)}).raw
     else:
         amount += place % 2
         key_pair = _one(account["alphapo"], number + place)
-        members = {"currency": "USDTE", "amount": text_of(amount), "address": address}
+        members = {"currency": "USDTE", "amount": amount_text(amount), "address": address}
         body = json.dumps(members | {"foreign_id": f"race{number}", "end_user_reference": "racer"}).encode()
         raw = KeyPair(key_pair["api_key"], key_pair["api_secret"]).request(WITHDRAWAL, body)
     return Wish(venue, f"race{number}", amount + FEE_UNITS, raw)
@@ -126,10 +128,6 @@ def wish(account: dict[str, Any], number: int, place: int, began_ms: int) -> Wis
 
 def _one(keys: list[dict[str, str]], number: int) -> dict[str, str]:
     return keys[number % len(keys)]
-
-
-def text_of(units: int) -> str:
-    return f"{units // UNIT}.{units % UNIT:06}"
 
 
 def heard(venue: str, answer: Answer) -> tuple[str, str]:
@@ -176,7 +174,7 @@ class Client:
     def _account(self) -> int:
         """Mostly the one that all turn to now."""
         count = len(self._plan.accounts)
-        hot = time.time_ns() // UNIT // self._plan.hot_ms % count
+        hot = now_ms() // self._plan.hot_ms % count
         return hot if self._draw.random() < 0.7 else self._draw.randrange(count)
 
     def withdraw(self, account: int) -> None:
@@ -216,7 +214,7 @@ class Client:
         wallet = "fund" if number % 5 == 0 else "spot"
         units = (30 + number % 60) * UNIT
         reference = f"race-{account}-{number}"
-        body = {"asset": "USDT", "network": "ethereum", "amount": text_of(units), "wallet": wallet}
+        body = {"asset": "USDT", "network": "ethereum", "amount": amount_text(units), "wallet": wallet}
         place = f"/accounts/{self._plan.accounts[account]['account_id']}/deposits"
         verdict, _ = self._admin("POST", place, body | {"reference": reference})
         self._note("deposit", account=account, wallet=wallet, reference=reference, units=units, heard=verdict)

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tests.acceptance.race_clients import DONE, DOUBT, UNIT
+from tests.acceptance.one_listing import UNIT
+from tests.acceptance.race_clients import DONE, DOUBT
 from tests.acceptance.race_rows import NOBODY, Stored, Withdrawal
 from tests.acceptance.race_world import APPROVAL_FROM_USD, OPENING_USD
 

@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import secrets
-import select
 import shutil
-import signal
 import subprocess
 import urllib.request
 from collections.abc import Iterator
@@ -22,15 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from tests.acceptance.customers import new_evm_address
-from tests.acceptance.sandbox_process import DATABASE, PENSTOCK, READY_S_MAX, STOP_S_MAX, Sandbox
+from tests.acceptance.one_listing import listing_settings
+from tests.acceptance.process_groups import PENSTOCK, STOP_S_MAX, kill_group, ready_url, start_group, verify
+from tests.acceptance.sandbox_process import DATABASE, Sandbox
 
 APPROVAL_FROM_USD = 40
-FEE_USD = 3
-"""Of the one listing; its asset is worth a dollar."""
-
 OPENING_USD = 400
 """In each wallet, some ten withdrawals' worth: most of the race is about who still gets money."""
 
+CHAIN = 'type = "simulated", block_ms = 50, seed = 2'
 SOCKET = "s"
 BITMART_KEYS = 6
 ALPHAPO_KEYS = 3
@@ -49,34 +46,7 @@ approval_from_usd = "{approval}"
 [workers]
 interval_ms = 50
 
-[[assets]]
-code = "USDT"
-name = "Tether USD"
-scale = 6
-usd_price = "1"
-
-[[assets]]
-code = "ETH"
-name = "Ether"
-scale = 18
-usd_price = "3000"
-
-[[networks]]
-code = "ethereum"
-family = "evm"
-native = "ETH"
-confirmations = 3
-chain = {{ type = "simulated", block_ms = 50, seed = 2 }}
-
-[[listings]]
-asset = "USDT"
-network = "ethereum"
-decimals = 6
-contract = "{contract}"
-fee = "{fee}"
-minimum = "10"
-precision = 6
-"""
+{listing}"""
 
 
 @dataclass(frozen=True)
@@ -163,24 +133,15 @@ class RaceWorld:
                 token=self.folder / "admin-token",
                 more=more,
                 approval=APPROVAL_FROM_USD,
-                contract=self.prepared.contract,
-                fee=FEE_USD,
+                listing=listing_settings(self.prepared.contract, 3, CHAIN),
             )
         )
-        with (self.folder / f"server-{number + 1}.log").open("ab") as log:
-            process = subprocess.Popen(
-                [*PENSTOCK, "serve", "--config", str(config), *options],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,
-            )
+        command = [*PENSTOCK, "serve", "--config", str(config), *options]
+        process = start_group(command, self.folder / f"server-{number + 1}.log")
         self.servers.append(process)
-        assert process.stdout is not None
-        assert select.select([process.stdout], [], [], READY_S_MAX)[0], self.log()
-        line = process.stdout.readline().decode()
-        assert line.startswith("ready "), (line, self.log())
-        self.ports.append(int(line.split()[1].rpartition(":")[2]))
+        url = ready_url(process)
+        assert url, self.log()
+        self.ports.append(int(url.rpartition(":")[2]))
 
     def stop(self) -> None:
         """In order, the one that pays last. Raises AssertionError when a server had died, or ends badly."""
@@ -191,24 +152,15 @@ class RaceWorld:
 
     def kill(self) -> None:
         for process in self.servers:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait(STOP_S_MAX)
-            if process.stdout is not None:
-                process.stdout.close()
+            kill_group(process)
 
     def log(self) -> str:
         return "\n".join(path.read_text()[-3_000:] for path in sorted(self.folder.glob("*.log")))
 
     def verified(self) -> str:
-        """The whole answer of `penstock verify`; its exit code must agree with it."""
-        target = ["--database", self.base.url] if self.base.url else ["--state", str(self.state)]
-        done = subprocess.run(
-            [*PENSTOCK, "verify", *target], capture_output=True, text=True, timeout=120, check=False
-        )
-        lines = done.stdout.splitlines() or [done.stderr]
-        assert (done.returncode == 0) == lines[-1].startswith("verify: ok"), done
-        return "\n".join(lines)
+        """The whole answer of `penstock verify`."""
+        target = ("--database", self.base.url) if self.base.url else ("--state", self.state)
+        return "\n".join(verify(*target))
 
     # ---- the operator's side -------------------------------------------------------------------------------
 

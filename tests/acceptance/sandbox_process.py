@@ -9,12 +9,9 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import json
-import os
-import select
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -24,9 +21,8 @@ from typing import Any
 
 import apsw
 
-PENSTOCK = [sys.executable, "-m", "penstock.cli.main"]
-READY_S_MAX = 60.0
-STOP_S_MAX = 20.0
+from tests.acceptance.process_groups import PENSTOCK, STOP_S_MAX, kill_group, ready_url, start_group, verify
+
 LOOK_EVERY_S = 0.05
 DATABASE = "penstock.db"
 PR_SET_PDEATHSIG = 1
@@ -48,35 +44,12 @@ class Sandbox:
     def start(self) -> None:
         """Raises AssertionError with the log's end when it does not say that it is ready."""
         self.state.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*PENSTOCK, "sandbox", "--port", "0", "--state", str(self.state), *self.options],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,
-                preexec_fn=_end_with_parent,  # noqa: PLW1509 - calls one C function that is loaded already
-            )
-        base_url = self._ready()
+        command = [*PENSTOCK, "sandbox", "--port", "0", "--state", str(self.state), *self.options]
+        self.process = start_group(command, self.log, preexec_fn=_end_with_parent)
+        base_url = ready_url(self.process)
+        assert base_url, f"the sandbox was not ready\n{self.log.read_text(errors='replace')[-2000:]}"
         self.facts = json.loads((self.state / "sandbox.json").read_text())
         assert self.facts["base_url"] == base_url
-
-    def _ready(self) -> str:
-        assert self.process is not None
-        assert self.process.stdout is not None
-        ends_s = time.monotonic() + READY_S_MAX
-        told = b""
-        while time.monotonic() < ends_s:
-            if not select.select([self.process.stdout], [], [], ends_s - time.monotonic())[0]:
-                break
-            chunk = os.read(self.process.stdout.fileno(), 4096)
-            told += chunk
-            if told.startswith(b"ready ") and told.endswith(b"\n"):
-                return told.split()[1].decode()
-            if not chunk:
-                break
-        tail = self.log.read_text(errors="replace")[-2000:]
-        raise AssertionError(f"the sandbox was not ready: {told!r}\n{tail}")
 
     def terminate(self) -> int:
         """SIGTERM; returns the exit code."""
@@ -91,11 +64,7 @@ class Sandbox:
         """Like a crash: every process of it ends at once, the signer too. Harmless when it has ended."""
         if self.process is None:
             return
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(STOP_S_MAX)
-        if self.process.stdout is not None:
-            self.process.stdout.close()
+        kill_group(self.process)
         self.process = None
 
     def processes(self) -> list[int]:
@@ -104,18 +73,8 @@ class Sandbox:
         return [pid for pid in _pids() if _session(pid) == self.process.pid]
 
     def verified(self) -> str:
-        """The last line of `penstock verify --state`; its exit code must agree with it."""
-        done = subprocess.run(
-            [*PENSTOCK, "verify", "--state", str(self.state)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        last = done.stdout.splitlines()[-1]
-        assert (done.returncode == 0) == last.startswith("verify: ok"), done
-        return last
+        """The last line of `penstock verify`."""
+        return verify("--state", self.state)[-1]
 
     # ---- what its file says ----
 

@@ -6,9 +6,6 @@ The service is `penstock serve` with a limit above which people have to approve,
 from __future__ import annotations
 
 import json
-import os
-import select
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -21,8 +18,9 @@ import pytest
 from tests.acceptance.alphapo_merchant import Merchant, new_merchant
 from tests.acceptance.alphapo_vectors import CALLBACK, CALLBACK_SIGNATURE, OURS
 from tests.acceptance.base58check import new_bitcoin_address
+from tests.acceptance.process_groups import PENSTOCK, ready_url, start_group
 from tests.acceptance.reply_shapes import golden, shape
-from tests.acceptance.sandbox_process import PENSTOCK, READY_S_MAX, Sandbox, running_sandbox
+from tests.acceptance.sandbox_process import Sandbox, running_sandbox
 from tests.webhooks.receiver import Arrived, Behave, Receiver, answers, drops, hangs, receiving
 
 pytestmark = pytest.mark.xdist_group("alphapo")
@@ -59,19 +57,10 @@ def serve(sandbox: Sandbox) -> None:
     """Go on with a stopped sandbox's state as its operator would, by `penstock serve`."""
     config = sandbox.state.parent / "penstock.toml"
     config.write_text(settings(sandbox.state))
-    with sandbox.log.open("ab") as log:
-        sandbox.process = subprocess.Popen(
-            [*PENSTOCK, "serve", "--config", str(config)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            start_new_session=True,
-        )
-    assert sandbox.process.stdout is not None
-    assert select.select([sandbox.process.stdout], [], [], READY_S_MAX)[0], sandbox.log.read_text()
-    said = os.read(sandbox.process.stdout.fileno(), 4096).decode().split()
-    assert said[0] == "ready", sandbox.log.read_text()
-    sandbox.facts |= {"base_url": said[1], "admin": sandbox.facts["admin"] | {"url": said[1] + "/admin/v1"}}
+    sandbox.process = start_group([*PENSTOCK, "serve", "--config", str(config)], sandbox.log)
+    url = ready_url(sandbox.process)
+    assert url, sandbox.log.read_text()
+    sandbox.facts |= {"base_url": url, "admin": sandbox.facts["admin"] | {"url": url + "/admin/v1"}}
 
 
 @pytest.fixture(scope="module")

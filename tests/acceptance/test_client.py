@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from penstock.client import AsyncClient, Client, Status, VenueRefused, connect, connect_async
-from tests.acceptance.sandbox_process import LOOK_EVERY_S, PENSTOCK, Sandbox
+from tests.acceptance.process_groups import PENSTOCK
+from tests.acceptance.sandbox_process import LOOK_EVERY_S, Sandbox
 
 pytestmark = pytest.mark.xdist_group("client")
 

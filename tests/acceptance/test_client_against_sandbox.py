@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,10 +20,10 @@ import pytest
 
 from penstock.cli.demo import running
 from penstock.client import Client, OutcomeUnknown, Status, VenueRefused, connect, connect_async
+from tests.acceptance.process_groups import PENSTOCK
 
 pytestmark = pytest.mark.xdist_group("client")
 
-PENSTOCK = [sys.executable, "-m", "penstock.cli.main"]
 PAID_S_MAX = 30
 
 

@@ -20,14 +20,8 @@ from penstock.cli.main import main
 from penstock.core.points import POINTS
 from penstock.process import SEND_BEFORE_STORE
 from tests.acceptance import crash_proof as proof
-from tests.acceptance.crash_world import (
-    READY_S_MAX,
-    Prepared,
-    World,
-    kill_group,
-    start_sandbox,
-    wait_ready,
-)
+from tests.acceptance.crash_world import Prepared, World, start_sandbox
+from tests.acceptance.process_groups import READY_S_MAX, kill_group, ready_url
 from tests.nodes import anvil
 
 CALLBACK_POINTS = {"callback.posted", "callback.recorded"}
@@ -239,12 +233,12 @@ def test_a_sandbox_killed_while_it_is_seeded_is_completed_by_the_next_start(
     state = tmp_path / "state"
     with anvil(mining=False) as node:
         killed = start_sandbox(state, node, crash_at)
-        assert wait_ready(killed) is None
+        assert ready_url(killed) == ""
         assert killed.wait(READY_S_MAX) == -signal.SIGKILL
         kill_group(killed)
         again = start_sandbox(state, node)
         try:
-            assert wait_ready(again) is not None
+            assert ready_url(again)
         finally:
             kill_group(again)
     assert seeded(state) == seeded(prepared.state)

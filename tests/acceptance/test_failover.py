@@ -13,7 +13,6 @@ from __future__ import annotations
 import itertools
 import os
 import random
-import subprocess
 import tempfile
 import threading
 import time
@@ -32,7 +31,7 @@ from tests.acceptance.failover_world import (
     World,
     open_world,
 )
-from tests.acceptance.sandbox_process import PENSTOCK
+from tests.acceptance.process_groups import verify
 from tests.acceptance.simulated_chain import offered, payments
 from tests.postgres_pair import await_true, postgres_pair
 from tests.size import sized
@@ -155,16 +154,7 @@ def acknowledged(customers: list[Customer]) -> list[tuple[str, str, int]]:
 
 def verified(world: World) -> str:
     """The last line of `penstock verify` on the pair's database."""
-    done = subprocess.run(
-        [*PENSTOCK, "verify", "--database", world.pair.url(DATABASE)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done
-    return done.stdout.splitlines()[-1]
+    return verify("--database", world.pair.url(DATABASE))[-1]
 
 
 def assert_paid_once_what_was_acknowledged(world: World) -> None:

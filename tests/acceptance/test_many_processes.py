@@ -20,7 +20,6 @@ import pytest
 
 from tests import postgres
 from tests.acceptance import crash_proof as proof
-from tests.acceptance.crash_world import UNIT
 from tests.acceptance.many_world import (
     AGAIN_S_MAX,
     Deployment,
@@ -30,6 +29,7 @@ from tests.acceptance.many_world import (
     send,
     zoomex_payer,
 )
+from tests.acceptance.one_listing import UNIT
 from tests.acceptance.sandbox_process import Sandbox
 from tests.nodes import anvil
 from tests.size import sized

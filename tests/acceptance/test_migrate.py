@@ -22,8 +22,9 @@ import pytest
 
 from penstock.cli.main import main
 from penstock.client import VENUES
+from tests.acceptance.process_groups import PENSTOCK
 from tests.acceptance.raw_http import apply_body, apply_request, ask
-from tests.acceptance.sandbox_process import PENSTOCK, Sandbox, running_sandbox
+from tests.acceptance.sandbox_process import Sandbox, running_sandbox
 from tests.acceptance.sunx_trader import Trader, new_trader
 from tests.acceptance.zoomex_requests import CREATE, Payer, demo, new_payer, send
 from tests.cli.test_on_a_sandbox import asked

@@ -10,8 +10,9 @@ from dataclasses import replace
 
 import pytest
 
+from tests.acceptance.one_listing import UNIT
 from tests.acceptance.race import base_of, race
-from tests.acceptance.race_clients import ACTS, SHARERS, UNIT, Tickets, wish
+from tests.acceptance.race_clients import ACTS, SHARERS, Tickets, wish
 from tests.acceptance.race_model import Judge, Told
 from tests.acceptance.race_rows import Stored, Withdrawal
 from tests.acceptance.race_world import OPENING_USD, Prepared, prepare

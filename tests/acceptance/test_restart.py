@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.process_groups import PENSTOCK
 from tests.acceptance.raw_http import apply_body, apply_request, ask
-from tests.acceptance.sandbox_process import PENSTOCK, Sandbox, running_sandbox
+from tests.acceptance.sandbox_process import Sandbox, running_sandbox
 from tests.acceptance.test_repeats import until_over
 
 BALANCES = "SELECT * FROM balances ORDER BY account_id, asset, wallet"

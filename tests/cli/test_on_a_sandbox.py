@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from penstock.client import VENUES, entry_of
-from tests.acceptance.sandbox_process import PENSTOCK, Sandbox, running_sandbox
+from tests.acceptance.process_groups import PENSTOCK
+from tests.acceptance.sandbox_process import Sandbox, running_sandbox
 
 pytestmark = pytest.mark.xdist_group("commands")
 

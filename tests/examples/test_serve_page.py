@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import secrets
-import select
-import signal
 import subprocess
 import sys
 import time
@@ -24,8 +21,9 @@ import pytest
 from penstock.chains.evm.rpc import NodeRpc
 from penstock.sandbox.evm_setup import deploy, mint, sandbox_token
 from penstock.service import run_serve
+from tests.acceptance.process_groups import PENSTOCK, STOP_S_MAX, kill_group, ready_url, start_group
 from tests.acceptance.raw_http import Connection, apply_request
-from tests.acceptance.sandbox_process import LOOK_EVERY_S, PENSTOCK, READY_S_MAX, STOP_S_MAX
+from tests.acceptance.sandbox_process import LOOK_EVERY_S
 from tests.nodes import ROOT, Anvil, anvil
 
 PAGES = ROOT / "docs" / "operate"
@@ -74,17 +72,10 @@ class Served:
         )
 
     def start(self) -> None:
-        self.process = subprocess.Popen(
-            [*PENSTOCK, "serve", "--config", self.folder / "penstock.toml"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-        )
-        assert self.process.stdout is not None
-        assert select.select([self.process.stdout], [], [], READY_S_MAX)[0]
-        told = os.read(self.process.stdout.fileno(), 4096).decode()
-        assert told.startswith("ready http://127.0.0.1:"), told
-        self.port = int(told.rpartition(":")[2])
+        self.process = start_group([*PENSTOCK, "serve", "--config", self.folder / "penstock.toml"], None)
+        url = ready_url(self.process)
+        assert url.startswith("http://127.0.0.1:"), url
+        self.port = int(url.rpartition(":")[2])
 
     def stop(self) -> int:
         assert self.process is not None
@@ -93,11 +84,7 @@ class Served:
 
     def kill(self) -> None:
         if self.process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait(STOP_S_MAX)
-            assert self.process.stdout is not None
-            self.process.stdout.close()
+            kill_group(self.process)
 
     def admin(self, method: str, path: str, body: object = None) -> Any:
         headers = {"authorization": f"Bearer {self.token}", "content-type": "application/json"}
