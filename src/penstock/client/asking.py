@@ -139,33 +139,50 @@ def ask(
     an error with rate_limit_code, None where it does not say.
     Raises NotSent, NoAnswer, BadReply or VenueRefused, of the last try.
     """
-    problem: PenstockClientError | None = None
-    for attempt in range(READ_TRIES_MAX):
+    tries = 0
+    while True:
         answer = yield Send(SignedRequest.of(request()))
-        pause_ms = READ_DELAYS_MS[min(attempt, len(READ_DELAYS_MS) - 1)]
-        match answer:
-            case Lost(sent=sent, reason=reason):
-                problem = NoAnswer(venue, reason) if sent else NotSent(venue, reason)
-            case Reply():
-                limited = answer.status == HTTPStatus.TOO_MANY_REQUESTS
-                try:
-                    return convert(read(answer.status, answer.body))
-                except VenueError as error:
-                    problem = _refusal(venue, error)
-                    limited = limited or error.code == rate_limit_code
-                except (ValueError, LookupError, RecursionError) as error:
-                    problem = BadReply(venue, str(error), answer.status)
-                if limited:
-                    asked_ms = rate_limit_pause_ms(answer)
-                    pause_ms = READ_DELAYS_MS[-1] if asked_ms is None else asked_ms
-                elif answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
-                    break
-            case None:
-                raise AssertionError("a driver answers every Send")
-        if attempt + 1 < READ_TRIES_MAX:
-            yield Pause(min(pause_ms, RATE_LIMIT_PAUSE_MS_MAX))
-    assert problem is not None
-    raise problem
+        tries += 1
+        try:
+            return _understood(venue, answer, read, convert)
+        except PenstockClientError as problem:
+            limited = isinstance(problem, VenueRefused) and problem.code == str(rate_limit_code)
+            pause_ms = _pause_ms(answer, tries, limited=limited, asked_ms=rate_limit_pause_ms)
+            if pause_ms is None:
+                raise
+        yield Pause(pause_ms)
+
+
+def _understood(venue: str, answer: Reply | Lost | None, read: Read[Wire], convert: Callable[[Wire], T]) -> T:
+    """What the answer says. Raises as `ask`."""
+    match answer:
+        case Lost(sent=sent, reason=reason):
+            raise NoAnswer(venue, reason) if sent else NotSent(venue, reason)
+        case Reply():
+            try:
+                return convert(read(answer.status, answer.body))
+            except VenueError as error:
+                raise _refusal(venue, error) from None
+            except (ValueError, LookupError, RecursionError) as error:
+                raise BadReply(venue, str(error), answer.status) from None
+        case None:
+            raise AssertionError("a driver answers every Send")
+
+
+def _pause_ms(
+    answer: Reply | Lost | None, tries: int, *, limited: bool, asked_ms: Callable[[Reply], int | None]
+) -> int | None:
+    """How long to wait before asking once more; None where that is of no use. limited: by the answer's own words."""
+    if tries == READ_TRIES_MAX:
+        return None
+    pause_ms = READ_DELAYS_MS[min(tries, len(READ_DELAYS_MS)) - 1]
+    if isinstance(answer, Reply):
+        if limited or answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+            told_ms = asked_ms(answer)
+            pause_ms = READ_DELAYS_MS[-1] if told_ms is None else told_ms
+        elif answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            return None
+    return min(pause_ms, RATE_LIMIT_PAUSE_MS_MAX)
 
 
 def _refusal(venue: str, error: VenueError) -> PenstockClientError:
