@@ -435,7 +435,12 @@ def test_an_exchange_is_sent_once_and_in_doubt_when_its_answer_is_lost(
         "25",
         True,
     )
-    assert not unknown.prepared.asked_by_id
+    told = str(unknown)
+    assert "25 EUR as BTC to the own balance was sent to alphapo with the request id x-1" in told
+    assert "ask for the very same again with the same id" in told
+    # There is no history of exchanges, and no id to ask by.
+    assert "resolve" not in told
+    assert "Do not send it again" not in told
     for method, named in (("resolve", {}), ("repeat_identical", {"against_penstock": True})):
         with pytest.raises(NotOffered, match="same foreign_id"):
             caller.call(method, unknown, **named)

@@ -104,6 +104,21 @@ def test_the_id_that_the_client_made_is_told(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "details, told",
+    [
+        ({}, "1 BTC to a was sent"),
+        ({"debit_currency": "EUR"}, "1 BTC from EUR to a was sent"),
+        ({"debit_currency": "EUR", "debited": True}, "1 EUR as BTC to a was sent"),
+    ],
+)
+def test_a_lost_answer_tells_the_amount_in_its_own_currency(
+    kind: str, details: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(OutcomeUnknown, match=told):
+        calls(kind, FakeVenue(), _lose)("withdraw", "BTC", "1", "a", **details)
+
+
+@pytest.mark.parametrize(
     "asked_by_id, told", [(True, "can be asked by this id"), (False, "cannot be asked by an id")]
 )
 def test_a_lost_answer_names_the_id_and_says_whether_the_venue_can_be_asked_by_it(

@@ -96,12 +96,11 @@ class AlphapoVenue(AlphapoReader):
             foreign_id=payment.request_id,
             end_user_reference=payment.remark,
         )
-        return self._prepared(payment, request, asked_by_id=True)
+        return replace(self._prepared(payment, request), asked_by_id=True)
 
-    def _prepared(self, payment: Payment, request: OutgoingRequest, *, asked_by_id: bool) -> Prepared:
+    def _prepared(self, payment: Payment, request: OutgoingRequest) -> Prepared:
         now_ms = self._clock.now_ms()
-        window_ends_ms = now_ms + ARRIVAL_MS
-        return Prepared(payment, SignedRequest.of(request), now_ms, window_ends_ms, asked_by_id=asked_by_id)
+        return Prepared(payment, SignedRequest.of(request), now_ms, now_ms + ARRIVAL_MS)
 
     def submit(self, prepared: Prepared) -> Steps[Submitted]:
         foreign_id = prepared.payment.request_id
@@ -117,7 +116,7 @@ class AlphapoVenue(AlphapoReader):
     def repeat_identical(self, unknown: OutcomeUnknown) -> Steps[Submitted]:
         """Ask first. Only what is not there is sent again, under the same id, of which the venue takes one."""
         prepared = unknown.prepared
-        if not prepared.asked_by_id:
+        if prepared.taken_once:
             raise NotOffered(NAME, "repeat of an exchange: ask for it again with the same foreign_id")
         found = yield from self.find(prepared.payment.request_id)
         if found is None:
@@ -132,7 +131,7 @@ class AlphapoVenue(AlphapoReader):
 
     def resolve(self, unknown: OutcomeUnknown) -> Steps[Resolution]:
         """Conclusive when it is found. While it is not, nothing is certain: a captured request stays good for ever."""
-        if not unknown.prepared.asked_by_id:
+        if unknown.prepared.taken_once:
             raise NotOffered(NAME, "way to ask for an exchange: ask for it again with the same foreign_id")
         found = yield from self.find(unknown.payment.request_id)
         return Resolution((), conclusive=False) if found is None else Resolution((found,), conclusive=True)
@@ -149,7 +148,9 @@ class AlphapoVenue(AlphapoReader):
         receiver_amount: Amount | None = None,
         foreign_id: str = "",
     ) -> Steps[replies.Exchanged]:
-        """Exchange at a price that exchange_calculate has shown. Sent once; OutcomeUnknown when the answer is lost."""
+        """Exchange at a price that exchange_calculate has shown. Sent once; OutcomeUnknown when the answer is lost: the
+        same call with the same foreign_id settles it.
+        """
         sides = exchange_sides(sender_currency, receiver_currency, sender_amount, receiver_amount)
         payment = self._exchange(sides, foreign_id)
         request = requests.exchange_fixed(
@@ -166,7 +167,7 @@ class AlphapoVenue(AlphapoReader):
         receiver_amount: Amount | None = None,
         foreign_id: str = "",
     ) -> Steps[replies.Exchanged]:
-        """Exchange at the price of the moment. Sent once; OutcomeUnknown when the answer is lost."""
+        """Exchange at the price of the moment. Sent once; a lost answer is settled as that of exchange_fixed."""
         sides = exchange_sides(sender_currency, receiver_currency, sender_amount, receiver_amount)
         payment = self._exchange(sides, foreign_id)
         request = requests.exchange_now(self._credentials, foreign_id=payment.request_id, **sides)
@@ -184,7 +185,7 @@ class AlphapoVenue(AlphapoReader):
         )
 
     def _exchange_once(self, payment: Payment, request: OutgoingRequest) -> Steps[replies.Exchanged]:
-        prepared = self._prepared(payment, request, asked_by_id=False)
+        prepared = replace(self._prepared(payment, request), taken_once=True)
         return send_once(NAME, prepared, replies.read_exchanged, _is_in_doubt(payment.request_id))
 
 

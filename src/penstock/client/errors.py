@@ -73,7 +73,8 @@ class BadReply(PenstockClientError):
 
 
 class OutcomeUnknown(PenstockClientError):
-    """A withdrawal was sent and no answer says whether it was made. Do not send it again: ask with `resolve`.
+    """A withdrawal was sent and no answer says whether it was made. Do not send it again: ask with `resolve`, or, where
+    prepared.taken_once (Alphapo's exchanges), ask for the very same under the same id.
 
     payment: what was asked for, with its request id where the venue takes one. sent_at_ms: the request's own
     time. window_ends_ms: from then on the venue no longer takes this request, should it still be under way.
@@ -93,16 +94,10 @@ class OutcomeUnknown(PenstockClientError):
     ) -> None:
         request_id = prepared.payment.request_id
         named = f" with the request id {request_id}" if request_id else ""
-        if prepared.asked_by_id:
-            ask = "The venue can be asked by this id: do so, with resolve(...),"
-        else:
-            ask = "The venue cannot be asked by an id of yours: ask its history, with resolve(...),"
         super().__init__(
             venue,
             f"outcome unknown: {prepared.payment} was sent to {venue}{named} at "
-            f"{iso_time(prepared.signed_at_ms)} and {reason}. It may have been made. Do not send it again. {ask} "
-            f"until it is conclusive; that nothing was made is certain at the earliest "
-            f"{iso_time(prepared.window_ends_ms)}",
+            f"{iso_time(prepared.signed_at_ms)} and {reason}. It may have been made. {_then(prepared)}",
         )
         self.prepared = prepared
         self.payment = prepared.payment
@@ -111,6 +106,23 @@ class OutcomeUnknown(PenstockClientError):
         self.reason = reason
         self.http_status = http_status
         self.code = code
+
+
+def _then(prepared: Prepared) -> str:
+    """What whoever lost an answer is to do."""
+    if prepared.taken_once:
+        return (
+            "The venue cannot be asked for it, and takes an id once: ask for the very same again with the same id. "
+            "If the answer is then that the id is taken, it was made; any other no leaves it open"
+        )
+    if prepared.asked_by_id:
+        ask = "The venue can be asked by this id: do so, with resolve(...),"
+    else:
+        ask = "The venue cannot be asked by an id of yours: ask its history, with resolve(...),"
+    return (
+        f"Do not send it again. {ask} until it is conclusive; that nothing was made is certain at the earliest "
+        f"{iso_time(prepared.window_ends_ms)}"
+    )
 
 
 def _rebuilt(

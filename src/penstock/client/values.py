@@ -50,7 +50,12 @@ class Payment:
 
     def __str__(self) -> str:
         to = f"{self.recipient_kind.replace('_', ' ')} {self.recipient}" if self.recipient else self.address
-        return f"{self.amount} {self.currency} to {to}" + (f" memo {self.memo}" if self.memo else "")
+        what = f"{self.amount} {self.currency}"
+        if self.debit_currency:
+            what += f" from {self.debit_currency}"
+        if self.debited:
+            what = f"{self.amount} {self.debit_currency} as {self.currency}"
+        return f"{what} to {to}" + (f" memo {self.memo}" if self.memo else "")
 
 
 class Status(StrEnum):
@@ -73,7 +78,8 @@ class Prepared:
 
     payment: with the request id that was made for it. signed_at_ms: the request's own time. window_ends_ms:
     from then on the venue refuses it as too old. asked_by_id: the venue can be asked for this withdrawal by
-    payment.request_id, so that `resolve` needs no look at what is merely alike.
+    payment.request_id, so that `resolve` needs no look at what is merely alike. taken_once: it cannot be asked at all,
+    and takes payment.request_id once, so that the same again under the same id is how to find out.
     """
 
     payment: Payment
@@ -81,6 +87,7 @@ class Prepared:
     signed_at_ms: int
     window_ends_ms: int
     asked_by_id: bool = False
+    taken_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
