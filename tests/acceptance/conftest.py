@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.acceptance.crash_world import Prepared, prepare
+from tests.acceptance.customers import nothing_taken_in
 from tests.acceptance.raw_http import Answer, ask
 from tests.acceptance.sandbox_process import Sandbox, running_sandbox
 from tests.nodes import Anvil, anvil
@@ -41,6 +42,12 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     with running_sandbox(tmp_path_factory.mktemp("strict")) as started:
         started.admin("POST", "/sending/stop", {"reason": "bad input"})
         yield started
+
+
+@pytest.fixture
+def nothing_taken(strict: Sandbox) -> Iterator[None]:
+    with nothing_taken_in(strict):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,21 @@ import pytest
 from tests.acceptance.calls import Call
 from tests.acceptance.customers import nothing_taken_in
 from tests.acceptance.sandbox_process import Sandbox
+from tests.acceptance.zoomex_codes import (
+    AMOUNT,
+    BALANCE,
+    BOOK,
+    BUSINESS,
+    CLOSED,
+    NOBODY,
+    ONESELF,
+    PARAMETER,
+    PRECISION,
+    SIGN,
+    SIZE,
+    TAG_UNWANTED,
+    TOO_NEW,
+)
 from tests.acceptance.zoomex_requests import (
     CREATE,
     INNER_CREATE,
@@ -31,11 +46,6 @@ from tests.acceptance.zoomex_requests import (
 pytestmark = pytest.mark.xdist_group("strict")
 
 Refused = Callable[[Call], tuple[int, int]]
-PARAMETER, TIME, KEY, SIGN, DENIED = (200, 10001), (200, 10002), (200, 10003), (200, 10004), (200, 10005)
-MALFORMED, FORBIDDEN_BODY, NOT_FOUND = (400, 10001), (403, 10001), (404, 10017)
-BUSINESS, ONESELF, NOBODY, TAG_UNWANTED = (200, 131002), (200, 131075), (200, 131077), (200, 131081)
-BOOK, SIZE, CLOSED, TOO_NEW = (200, 131093), (200, 131096), (200, 131097), (200, 131098)
-PRECISION, BALANCE, AMOUNT = (200, 131210), (200, 131212), (200, 131215)
 ENOUGH = 1_000_000_000
 
 
