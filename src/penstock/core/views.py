@@ -12,7 +12,8 @@ from penstock.core.time import UnixMs
 
 
 class Accepted(msgspec.Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
-    """The answer to a customer's command. repeated: it was accepted before; nothing new was done.
+    """The answer to a customer's command. repeated: it was accepted before; nothing new was done. accepted_ms: when the
+    request was first taken in, in every answer about it the same; that of a challenged withdrawal is its quote's.
 
     The rest tells what was decided, and is only there where `repeated` is False or a challenge was answered: number (0
     where none was asked for), state, amount (debited with the fee, in the debited asset), fee, net (what the receiver

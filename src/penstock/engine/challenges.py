@@ -75,7 +75,7 @@ def decide_answer(snapshot: Snapshot, command: AnswerChallenge, moment: Moment, 
     assert withdrawal is not None, challenge
     if challenge.answer:
         if challenge.answer == command.answer and command.valid:
-            return Decision([], accepted(withdrawal, withdrawal.updated_ms, is_repeat=True))
+            return Decision([], accepted(withdrawal, is_repeat=True))
         raise Refused(RefusalCode.CHALLENGE_USED)
     # By its state too: a clock that stepped back must not open a closed challenge again.
     if moment.now_ms > challenge.expires_ms or withdrawal.state is not State.CHALLENGED:
@@ -118,7 +118,7 @@ def _hold(
     if quota is not None:
         writes.append(quota)
     withdrawal, more = screened(withdrawal, moment, rules)
-    return Decision(writes + more, accepted(withdrawal, moment.now_ms))
+    return Decision(writes + more, accepted(withdrawal))
 
 
 def decide_expire(snapshot: Snapshot, command: Expire, moment: Moment) -> Decision:

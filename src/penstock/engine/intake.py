@@ -71,7 +71,7 @@ def decide_withdraw(snapshot: Snapshot, command: Withdraw, moment: Moment, rules
     writes += remembered(command, withdrawal.withdrawal_id, moment)
     writes += [row for row in (quota, number) if row is not None]
     withdrawal, more = screened(withdrawal, moment, rules)
-    return Decision(writes + more, accepted(withdrawal, moment.now_ms))
+    return Decision(writes + more, accepted(withdrawal))
 
 
 def screened(withdrawal: WithdrawalRow, moment: Moment, rules: Rules) -> tuple[WithdrawalRow, list[Row]]:
@@ -117,7 +117,7 @@ def _challenge(
         closed=False,
     )
     writes = [*opened(withdrawal), challenge, *remembered(command, withdrawal.withdrawal_id, moment)]
-    return Decision(writes, accepted(withdrawal, moment.now_ms))
+    return Decision(writes, accepted(withdrawal))
 
 
 def _new_withdrawal(

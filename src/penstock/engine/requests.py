@@ -146,10 +146,10 @@ def taken(moment: Moment, balance: BalanceRow, withdrawal: WithdrawalRow) -> lis
     return [*rows, *opened(withdrawal)]
 
 
-def accepted(withdrawal: WithdrawalRow, at_ms: UnixMs, *, is_repeat: bool = False) -> Accepted:
+def accepted(withdrawal: WithdrawalRow, *, is_repeat: bool = False) -> Accepted:
     return Accepted(
         withdrawal.withdrawal_id,
-        at_ms,
+        withdrawal.created_ms,
         is_repeat,
         withdrawal.number,
         withdrawal.state,

@@ -93,7 +93,7 @@ def decide_transfer(snapshot: Snapshot, command: Transfer, moment: Moment, rules
     legs = [(available_of(target), command.asset, int(command.amount))]
     settled, rows = _settled(moment, held, withdrawal, target, command.amount, legs, "moved between accounts")
     deposit = _deposit(moment, settled, target)
-    return Decision([*writes, *rows, deposit], accepted(settled, moment.now_ms))
+    return Decision([*writes, *rows, deposit], accepted(settled))
 
 
 def decide_exchange(snapshot: Snapshot, command: Exchange, moment: Moment, rules: Rules) -> Decision:
@@ -143,7 +143,7 @@ def decide_exchange(snapshot: Snapshot, command: Exchange, moment: Moment, rules
         (available_of(target), rate.target, int(received)),
     ]
     settled, rows = _settled(moment, held, withdrawal, target, received, legs, "exchanged")
-    return Decision([*writes, *rows], accepted(settled, moment.now_ms))
+    return Decision([*writes, *rows], accepted(settled))
 
 
 def _settled(

@@ -34,4 +34,4 @@ def look_up(command: Command, read: Read) -> Outcome:
         return InDoubt("a request with this id stands; ask for it")
     withdrawal = read(WithdrawalRow, request.withdrawal_id)
     assert withdrawal is not None, request
-    return accepted(withdrawal, request.at_ms)
+    return accepted(withdrawal)

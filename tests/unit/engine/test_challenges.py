@@ -134,7 +134,7 @@ def test_a_valid_answer_holds_the_money_and_numbers_the_withdrawal(desk: Desk) -
     held = desk.run(_answer(desk))
     assert held == Accepted(
         quoted.withdrawal_id,
-        desk.now_ms,
+        quoted.accepted_ms,
         repeated=False,
         number=1,
         state=State.HELD,
@@ -255,6 +255,7 @@ def test_the_same_valid_answer_again_is_the_same_withdrawal_and_writes_nothing_f
 
 def test_a_repeated_answer_tells_of_the_same_withdrawal_when_that_has_moved_on(desk: Desk) -> None:
     quoted = _quoted(desk)
+    desk.now_ms += 1_000
     first = desk.run(_answer(desk))
     assert isinstance(first, Accepted)
     desk.now_ms += 5
@@ -263,6 +264,7 @@ def test_a_repeated_answer_tells_of_the_same_withdrawal_when_that_has_moved_on(d
     assert isinstance(again, Accepted)
     assert again.repeated
     assert (again.withdrawal_id, again.number) == (first.withdrawal_id, first.number)
+    assert again.accepted_ms == first.accepted_ms == quoted.accepted_ms
     assert (again.amount, again.fee, again.net) == (first.amount, first.fee, first.net)
 
 
