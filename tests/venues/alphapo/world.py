@@ -12,13 +12,12 @@ from penstock.core.amounts import Units
 from penstock.core.catalogue import Asset, Catalogue, Listing, Network
 from penstock.core.ids import AccountId, WithdrawalId
 from penstock.core.rates import Rate
-from penstock.core.refusals import Refused
 from penstock.core.states import State
 from penstock.core.time import UnixMs
 from penstock.core.views import Accepted, KeyView, WithdrawalView
 from penstock.venues.alphapo import Alphapo
-from penstock.venues.alphapo.routes import ROUTES
 from penstock.venues.venue import Ask, Reply, Request, Route, World
+from tests.venues import driving
 
 NOW_MS = UnixMs(1_795_219_200_000)
 """2026-11-21T00:00:00Z."""
@@ -132,19 +131,13 @@ def make_rates() -> FakeRates:
 
 
 def make_key(**changes: object) -> KeyView:
-    fields: dict[str, object] = {
+    own = {
         "key_id": KEY,
         "venue": "alphapo",
         "account_id": ACCOUNT,
         "secret": SECRET.encode(),
-        "passphrase": "",
-        "permissions": frozenset({"read", "withdraw"}),
-        "allowed_ips": (),
-        "expires_ms": None,
-        "frozen": False,
-        "is_sub_account": False,
     }
-    return KeyView(**(fields | changes))  # type: ignore[arg-type]
+    return driving.key_view(**(own | changes))
 
 
 def make_venue(rates: FakeRates | None = None, **options: bool) -> Alphapo:
@@ -162,7 +155,7 @@ VENUE = make_venue()
 
 
 def route_of(method: str, path: str) -> Route:
-    return next(route for route in ROUTES if (route.method, route.path) == (method, "/api/v2" + path))
+    return driving.route_of(VENUE, method, "/api/v2" + path)
 
 
 def sign(body: bytes, secret: str = SECRET) -> str:
@@ -201,29 +194,13 @@ def post(path: str, body: object = b"", **named: object) -> Request:
 
 
 def outcome(request: Request, key: KeyView | None = None, venue: Alphapo = VENUE) -> Ask | Reply:
-    """What the venue makes of a request up to the question; refusals as their replies."""
-    holder = make_key() if key is None else key
-    route = next(route for route in ROUTES if (route.method, route.path) == (request.method, request.path))
-    who = venue.authenticate(request, route, {holder.key_id: holder}.get)
-    if isinstance(who, Reply):
-        return who
-    try:
-        return venue.read(request, route, who)
-    except Refused as refused:
-        return venue.refuse(refused, route)
+    """As driving.outcome."""
+    return driving.outcome(venue, request, key or make_key())
 
 
 def answer(request: Request, value: object, venue: Alphapo = VENUE) -> Reply:
-    """The reply to a request whose question is answered with `value`; it must not be refused before."""
-    asked = outcome(request, venue=venue)
-    assert isinstance(asked, Ask), asked
-    try:
-        reply = asked.write(value)
-    except Refused as refused:
-        route = next(route for route in ROUTES if route.path == request.path)
-        return venue.refuse(refused, route)
-    assert isinstance(reply, Reply)
-    return reply
+    """As driving.reply_to."""
+    return driving.reply_to(venue, request, make_key(), value)
 
 
 def refusal(asked: Ask | Reply) -> tuple[int, str]:

@@ -10,12 +10,11 @@ from penstock.chains.addresses import check_address
 from penstock.core.amounts import Units
 from penstock.core.catalogue import Asset, Catalogue, Listing, Network
 from penstock.core.ids import AccountId
-from penstock.core.refusals import Refused
 from penstock.core.time import UnixMs
 from penstock.core.views import KeyView
 from penstock.venues.bitmart import Bitmart
-from penstock.venues.bitmart.routes import ROUTES
 from penstock.venues.venue import Ask, Reply, Request, Route, World
+from tests.venues import driving
 
 NOW_MS = UnixMs(1_795_219_200_000)
 """2026-11-21T00:00:00Z."""
@@ -80,27 +79,14 @@ CATALOGUE = Catalogue(
 
 
 def make_key(**changes: object) -> KeyView:
-    fields: dict[str, object] = {
+    own = {
         "key_id": KEY,
         "venue": "bitmart",
         "account_id": ACCOUNT,
         "secret": SECRET.encode(),
         "passphrase": MEMO,
-        "permissions": frozenset({"read", "withdraw"}),
-        "allowed_ips": (),
-        "expires_ms": None,
-        "frozen": False,
-        "is_sub_account": False,
     }
-    return KeyView(**(fields | changes))  # type: ignore[arg-type]
-
-
-class NoRates:
-    def rate(self, source: str, target: str, now_ms: int) -> None:
-        return None
-
-    def pairs(self) -> tuple[tuple[str, str], ...]:
-        return ()
+    return driving.key_view(**(own | changes))
 
 
 def make_venue() -> Bitmart:
@@ -110,7 +96,7 @@ def make_venue() -> Bitmart:
             lambda network, address, memo: check_address(network, address, memo, FORBIDDEN),
             lambda: TRACE,
             lambda: NOW_MS,
-            NoRates(),
+            driving.NoRates(),
         )
     )
 
@@ -119,7 +105,7 @@ VENUE = make_venue()
 
 
 def route_of(method: str, path: str) -> Route:
-    return next(route for route in ROUTES if (route.method, route.path) == (method, path))
+    return driving.route_of(VENUE, method, path)
 
 
 APPLY = route_of("POST", "/account/v1/withdraw/apply")
@@ -156,26 +142,13 @@ def get(path: str, query: bytes = b"", key: str | None = KEY) -> Request:
 
 
 def outcome(request: Request, key: KeyView | None = None) -> Ask | Reply:
-    """What the venue makes of a request up to the question to the engine; refusals as their replies."""
-    holder = make_key() if key is None else key
-    route = route_of(request.method, request.path)
-    who = VENUE.authenticate(request, route, {holder.key_id: holder}.get)
-    if isinstance(who, Reply):
-        return who
-    try:
-        return VENUE.read(request, route, who)
-    except Refused as refused:
-        return VENUE.refuse(refused, APPLY)
+    """As driving.outcome."""
+    return driving.outcome(VENUE, request, key or make_key())
 
 
 def answer(request: Request, value: object, key: KeyView | None = None) -> Reply:
-    """The reply to a request whose question is answered with `value`; it must not be refused before."""
-    asked = outcome(request, key)
-    assert isinstance(asked, Ask), asked
-    try:
-        return asked.write(value)
-    except Refused as refused:
-        return VENUE.refuse(refused, APPLY)
+    """As driving.reply_to."""
+    return driving.reply_to(VENUE, request, key or make_key(), value)
 
 
 def refusal(asked: Ask | Reply) -> tuple[int, int]:

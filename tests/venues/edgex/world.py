@@ -14,14 +14,12 @@ from penstock.chains.addresses import check_address
 from penstock.core.amounts import Units
 from penstock.core.catalogue import Asset, Catalogue, Listing, Network
 from penstock.core.ids import AccountId, WithdrawalId
-from penstock.core.rates import Rate
-from penstock.core.refusals import Refused
 from penstock.core.states import State
 from penstock.core.time import UnixMs
 from penstock.core.views import KeyView, Move, WithdrawalView
 from penstock.venues.edgex import Edgex
-from penstock.venues.edgex.routes import ROUTES
 from penstock.venues.venue import Ask, Reply, Request, Route, World
+from tests.venues import driving
 
 NOW_MS = UnixMs(1_735_542_383_256)
 TIMESTAMP = str(NOW_MS)
@@ -66,42 +64,29 @@ CATALOGUE = Catalogue(
 FORBIDDEN = frozenset({ERC20_ADDRESS, HOT_WALLET})
 
 
-class NoRates:
-    def rate(self, source: str, target: str, now_ms: UnixMs) -> Rate | None:
-        return None
-
-    def pairs(self) -> tuple[tuple[str, str], ...]:
-        return ()
-
-
 WORLD = World(
     catalogue=CATALOGUE,
     check_address=lambda network, address, memo: check_address(network, address, memo, FORBIDDEN),
     new_trace=lambda: UUID,
     now_ms=lambda: UnixMs(NOW_MS + 5),
-    rates=NoRates(),
+    rates=driving.NoRates(),
 )
 VENUE = Edgex(WORLD, cursor_key=b"a key for cursors")
 
 
 def make_key(**changes: object) -> KeyView:
-    fields: dict[str, object] = {
+    own = {
         "key_id": ACCOUNT_ID,
         "venue": "edgex",
         "account_id": ACCOUNT,
         "secret": f"{PUBLIC_X:064x}:{PUBLIC_Y:064x}".encode(),
         "passphrase": OWN_ADDRESS,
-        "permissions": frozenset({"read", "withdraw"}),
-        "allowed_ips": (),
-        "expires_ms": None,
-        "frozen": False,
-        "is_sub_account": False,
     }
-    return KeyView(**(fields | changes))  # type: ignore[arg-type]
+    return driving.key_view(**(own | changes))
 
 
 def route_of(method: str, path: str) -> Route:
-    return next(route for route in ROUTES if (route.method, route.path) == (method, path))
+    return driving.route_of(VENUE, method, path)
 
 
 WITHDRAW = "/api/v1/private/withdraw"
@@ -224,26 +209,13 @@ def post(
 
 
 def outcome(request: Request, key: KeyView | None = None, venue: Edgex = VENUE) -> Ask | Reply:
-    """What the venue makes of a request up to the question to the engine; refusals as their replies."""
-    holder = make_key() if key is None else key
-    route = route_of(request.method, request.path)
-    who = venue.authenticate(request, route, {holder.key_id: holder}.get)
-    if isinstance(who, Reply):
-        return who
-    try:
-        return venue.read(request, route, who)
-    except Refused as refused:
-        return venue.refuse(refused, route)
+    """As driving.outcome."""
+    return driving.outcome(venue, request, key or make_key())
 
 
 def answer(request: Request, *values: object, key: KeyView | None = None) -> Reply:
-    """The reply to a request whose questions are answered with `values`, in turn."""
-    asked = outcome(request, key)
-    for value in values:
-        assert isinstance(asked, Ask), asked
-        asked = asked.write(value)
-    assert isinstance(asked, Reply), asked
-    return asked
+    """As driving.reply_to."""
+    return driving.reply_to(VENUE, request, key or make_key(), *values)
 
 
 def refusal(asked: Ask | Reply) -> tuple[int, str]:

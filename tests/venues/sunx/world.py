@@ -19,14 +19,13 @@ from penstock.chains.addresses import check_address
 from penstock.core.amounts import Units
 from penstock.core.catalogue import Asset, Catalogue, Listing, Network
 from penstock.core.ids import AccountId, WithdrawalId
-from penstock.core.rates import Rate
-from penstock.core.refusals import Refused
 from penstock.core.states import State
 from penstock.core.time import UnixMs
 from penstock.core.views import ChallengeView, KeyView, WithdrawalView
 from penstock.venues.sunx import Sunx
 from penstock.venues.sunx.routes import ROUTES
 from penstock.venues.venue import Ask, Reply, Request, Route, World
+from tests.venues import driving
 
 NOW_MS = UnixMs(1_795_240_800_000)
 """2026-11-21T06:00:00Z, the time of the published vectors."""
@@ -61,16 +60,6 @@ CATALOGUE = Catalogue(
 )
 
 
-class NoRates:
-    """Nothing is exchanged here."""
-
-    def rate(self, source: str, target: str, now_ms: UnixMs) -> Rate | None:
-        return None
-
-    def pairs(self) -> tuple[tuple[str, str], ...]:
-        return ()
-
-
 def make_world() -> World:
     return World(
         catalogue=CATALOGUE,
@@ -79,31 +68,25 @@ def make_world() -> World:
         ),
         new_trace=lambda: TRACE,
         now_ms=lambda: NOW_MS,
-        rates=NoRates(),
+        rates=driving.NoRates(),
     )
 
 
 VENUE = Sunx(make_world())
 
 
-def make_key(**changes: Any) -> KeyView:
-    fields: dict[str, Any] = {
+def make_key(**changes: object) -> KeyView:
+    own = {
         "key_id": KEY,
         "venue": "sunx",
         "account_id": ACCOUNT,
         "secret": SECRET.encode(),
-        "passphrase": "",
-        "permissions": frozenset({"read", "withdraw"}),
-        "allowed_ips": (),
-        "expires_ms": None,
-        "frozen": False,
-        "is_sub_account": False,
     }
-    return KeyView(**(fields | changes))
+    return driving.key_view(**(own | changes))
 
 
 def route_of(method: str, path: str) -> Route:
-    return next(route for route in ROUTES if (route.method, route.path) == (method, path))
+    return driving.route_of(VENUE, method, path)
 
 
 # --- signing, a second time ------------------------------------------------------------------------------------------
@@ -196,27 +179,13 @@ def apply_members(**changes: object) -> dict[str, object]:
 
 
 def outcome(request: Request, key: KeyView | None = None, venue: Sunx = VENUE) -> Ask | Reply:
-    """What the venue makes of a request up to the question to the engine; refusals as their replies."""
-    holder = make_key() if key is None else key
-    route = route_of(request.method, request.path)
-    who = venue.authenticate(request, route, {holder.key_id: holder}.get)
-    if isinstance(who, Reply):
-        return who
-    try:
-        return venue.read(request, route, who)
-    except Refused as refused:
-        return venue.refuse(refused, route)
+    """As driving.outcome."""
+    return driving.outcome(venue, request, key or make_key())
 
 
 def answered(asked: Ask | Reply, *answers: object) -> Ask | Reply:
-    """The answers one after the other, each to the question that the one before led to."""
-    for answer in answers:
-        assert isinstance(asked, Ask), asked
-        try:
-            asked = asked.write(answer)
-        except Refused as refused:
-            return VENUE.refuse(refused, ROUTES[0])
-    return asked
+    """As driving.answered."""
+    return driving.answered(VENUE, ROUTES[0], asked, *answers)
 
 
 def error(reply: Ask | Reply) -> tuple[int, str]:

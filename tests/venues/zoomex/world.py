@@ -13,11 +13,11 @@ from penstock.chains.addresses import check_address
 from penstock.core.amounts import Units
 from penstock.core.catalogue import Asset, Catalogue, Listing, Network
 from penstock.core.ids import AccountId
-from penstock.core.refusals import Refused
 from penstock.core.time import UnixMs
 from penstock.core.views import AccountView, KeyView
 from penstock.venues.venue import Ask, Reply, Request, Route, World
 from penstock.venues.zoomex import Zoomex
+from tests.venues import driving
 
 NOW_MS = UnixMs(1_795_219_200_000)
 """2026-11-21T00:00:00Z."""
@@ -101,16 +101,6 @@ CATALOGUE = Catalogue(
 )
 
 
-class NoRates:
-    """This venue converts nothing."""
-
-    def rate(self, source: str, target: str, now_ms: UnixMs) -> None:
-        return None
-
-    def pairs(self) -> tuple[tuple[str, str], ...]:
-        return ()
-
-
 def make_venue() -> Zoomex:
     return Zoomex(
         World(
@@ -118,7 +108,7 @@ def make_venue() -> Zoomex:
             check_address=lambda network, address, memo: check_address(network, address, memo, FORBIDDEN),
             new_trace=lambda: "",
             now_ms=lambda: NOW_MS,
-            rates=NoRates(),
+            rates=driving.NoRates(),
         )
     )
 
@@ -127,19 +117,13 @@ VENUE = make_venue()
 
 
 def make_key(**changes: object) -> KeyView:
-    fields: dict[str, object] = {
+    own = {
         "key_id": KEY,
         "venue": "zoomex",
         "account_id": ACCOUNT,
         "secret": SECRET.encode(),
-        "passphrase": "",
-        "permissions": frozenset({"read", "withdraw"}),
-        "allowed_ips": (),
-        "expires_ms": None,
-        "frozen": False,
-        "is_sub_account": False,
     }
-    return KeyView(**(fields | changes))  # type: ignore[arg-type]
+    return driving.key_view(**(own | changes))
 
 
 def route_of(path: str) -> Route:
@@ -236,29 +220,13 @@ def both(path: str, members: Mapping[str, object]) -> list[Request]:
 
 
 def outcome(request: Request, key: KeyView | None = None, venue: Zoomex = VENUE) -> Ask | Reply:
-    """What the venue makes of a request up to the question to the engine; refusals as their replies."""
-    holder = make_key() if key is None else key
-    route = route_of(request.path)
-    who = venue.authenticate(request, route, {holder.key_id: holder}.get)
-    if isinstance(who, Reply):
-        return who
-    try:
-        return venue.read(request, route, who)
-    except Refused as refused:
-        return venue.refuse(refused, route)
+    """As driving.outcome."""
+    return driving.outcome(venue, request, key or make_key())
 
 
 def answer(request: Request, *values: object, key: KeyView | None = None) -> Reply:
-    """The reply to a request whose questions are answered with `values` in turn; it must not be refused before."""
-    asked = outcome(request, key)
-    for value in values:
-        assert isinstance(asked, Ask), asked
-        try:
-            asked = asked.write(value)
-        except Refused as refused:
-            asked = VENUE.refuse(refused, route_of(request.path))
-    assert isinstance(asked, Reply), asked
-    return asked
+    """As driving.reply_to."""
+    return driving.reply_to(VENUE, request, key or make_key(), *values)
 
 
 def refusal(asked: Ask | Reply) -> tuple[int, int]:
