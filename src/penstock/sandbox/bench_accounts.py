@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -18,9 +19,10 @@ from penstock.engine.rows import AccountRow
 from penstock.engine.rules import Rules
 from penstock.sandbox.accounts import MAKERS
 from penstock.sandbox.destinations import DESTINATIONS, EVM_RECEIVER
-from penstock.sandbox.seed import RECIPIENT, SandboxSecrets, run_all
+from penstock.sandbox.seed import RECIPIENT, SandboxSecrets, key_and_book, run_all
 from penstock.sandbox.setup import sandbox_settings
 from penstock.store.opening import Place, open_store
+from penstock.store.store import Store
 from penstock.venues.bitmart.currencies import CurrencyNames
 from penstock.venues.sandbox_account import SandboxAccount
 
@@ -49,13 +51,7 @@ def seed_bench(state_dir: Path, accounts: int, url: str = "") -> list[BenchAccou
     The benchmark measures intake: with sending stopped nothing is planned or signed beside it. `penstock sandbox` then
     starts on the same directory.
     """
-    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    settings = sandbox_settings(state_dir, 0, None)
-    catalogue = settings.catalogue()
-    rules = Rules(catalogue, settings.policy.policy())
-    store = open_store(Place(str(state_dir), url), rules, SystemClock(), TimeOrderedIds())
-    try:
-        run_all(store, [SetControl(ACTOR, SENDING, stopped=True, reason="intake benchmark")])
+    with _stopped(state_dir, url) as (store, catalogue):
         created = run_all(
             store, [CreateAccount(ACTOR, str(FIRST_NUMBER + index)) for index in range(accounts)]
         )
@@ -63,10 +59,23 @@ def seed_bench(state_dir: Path, accounts: int, url: str = "") -> list[BenchAccou
         assert len(made) == accounts, "a fresh directory is needed"
         units = parse_amount(BALANCE, catalogue.scale(ASSET))
         run_all(store, [command for account in made for command in _equipment(account, units)])
-    finally:
-        store.close()
     currency = CurrencyNames(catalogue).write(ASSET, NETWORK)
     return [BenchAccount(_key(account), _secret(account), ACTOR, currency, EVM_RECEIVER) for account in made]
+
+
+@contextmanager
+def _stopped(state_dir: Path, url: str) -> Generator[tuple[Store, Catalogue]]:
+    """A fresh sandbox's store, in which sending is stopped, and its catalogue."""
+    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    settings = sandbox_settings(state_dir, 0, None)
+    catalogue = settings.catalogue()
+    rules = Rules(catalogue, settings.policy.policy())
+    store = open_store(Place(str(state_dir), url), rules, SystemClock(), TimeOrderedIds())
+    try:
+        run_all(store, [SetControl(ACTOR, SENDING, stopped=True, reason="intake benchmark")])
+        yield store, catalogue
+    finally:
+        store.close()
 
 
 def _key(account: AccountRow) -> str:
@@ -93,16 +102,10 @@ def seed_venues(
     state_dir: Path, wanted: Mapping[str, int], url: str = ""
 ) -> dict[str, list[dict[str, object]]]:
     """As `seed_bench`, with so many accounts for each venue. Returns their sections of sandbox.json."""
-    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    settings = sandbox_settings(state_dir, 0, None)
-    catalogue = settings.catalogue()
-    rules = Rules(catalogue, settings.policy.policy())
-    store = open_store(Place(str(state_dir), url), rules, SystemClock(), TimeOrderedIds())
     drawn = SandboxSecrets(seed=BENCH_SEED, admin_token="")
-    units = parse_amount(BALANCE, catalogue.scale(ASSET))
     sections: dict[str, list[dict[str, object]]] = {}
-    try:
-        run_all(store, [SetControl(ACTOR, SENDING, stopped=True, reason="intake benchmark")])
+    with _stopped(state_dir, url) as (store, catalogue):
+        units = parse_amount(BALANCE, catalogue.scale(ASSET))
         run_all(store, [CreateAccount(ACTOR, RECIPIENT.number, email=RECIPIENT.email, phone=RECIPIENT.phone)])
         first = FIRST_NUMBER
         for venue, count in wanted.items():
@@ -116,8 +119,6 @@ def seed_venues(
                 store, [command for row, account in pairs for command in _outfit(row, venue, account, units)]
             )
             sections[venue] = [dict(account.section) for account in accounts]
-    finally:
-        store.close()
     return sections
 
 
@@ -131,25 +132,10 @@ def _numbered(drawn: SandboxSecrets, catalogue: Catalogue, venue: str, number: i
 
 
 def _outfit(row: AccountRow, venue: str, account: SandboxAccount, units: Units) -> list[Command]:
-    account_id = row.account_id
-    permissions = ("read", "withdraw")
-    book: list[Command] = [
-        AddBookEntry(
-            ACTOR,
-            account_id,
-            entry.kind,
-            entry.asset,
-            entry.network,
-            entry.address,
-            entry.memo,
-            entry.remark,
-            entry.verified,
+    deposits = [
+        CreditDeposit(
+            ACTOR, row.account_id, wallet, ASSET, NETWORK, units, f"bench/{account.number}/{wallet}"
         )
-        for entry in account.book
-    ]
-    deposits: list[Command] = [
-        CreditDeposit(ACTOR, account_id, wallet, ASSET, NETWORK, units, f"bench/{account.number}/{wallet}")
         for wallet in ("spot", "fund")
     ]
-    key = CreateKey(ACTOR, account_id, venue, account.key_id, account.secret, account.passphrase, permissions)
-    return [key, *book, *deposits]
+    return [*key_and_book(ACTOR, row.account_id, venue, account), *deposits]

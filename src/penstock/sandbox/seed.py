@@ -101,19 +101,22 @@ def seed_sandbox(store: Store, catalogue: Catalogue, accounts: Mapping[str, Sand
 def _customer(store: Store, catalogue: Catalogue, venue: str, account: SandboxAccount) -> list[Command]:
     opened = CreateAccount(ACTOR, account.number, email=account.email, phone=account.phone)
     account_id = _account(store, opened)
-    commands: list[Command] = [
-        CreateKey(
-            ACTOR, account_id, venue, account.key_id, account.secret, account.passphrase, ("read", "withdraw")
-        )
-    ]
+    commands = key_and_book(ACTOR, account_id, venue, account)
     for network in catalogue.networks:
         address, memo = DEPOSIT_ADDRESSES[network]
         commands.append(SetDepositAddress(ACTOR, account_id, network, address, memo))
     for asset, amount in {**HOLDINGS, **account.extra_holdings}.items():
         commands += _deposits(catalogue, account_id, asset, amount)
-    commands += [
+    return commands
+
+
+def key_and_book(actor: str, account_id: AccountId, venue: str, account: SandboxAccount) -> list[Command]:
+    """What gives an account that was opened the venue's key and address book."""
+    permissions = ("read", "withdraw")
+    key = CreateKey(actor, account_id, venue, account.key_id, account.secret, account.passphrase, permissions)
+    book = [
         AddBookEntry(
-            ACTOR,
+            actor,
             account_id,
             entry.kind,
             entry.asset,
@@ -125,7 +128,7 @@ def _customer(store: Store, catalogue: Catalogue, venue: str, account: SandboxAc
         )
         for entry in account.book
     ]
-    return commands
+    return [key, *book]
 
 
 def _deposits(catalogue: Catalogue, account_id: AccountId, asset: str, amount: str) -> list[Command]:
