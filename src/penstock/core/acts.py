@@ -181,7 +181,7 @@ class ResendCallback(msgspec.Struct, frozen=True, tag=True, array_like=True):
     sequence: int
 
 
-Act = (
+Operation = (
     CreateAccount
     | CreateKey
     | AddBookEntry
@@ -194,8 +194,7 @@ Act = (
     | RecordOpening
     | ReleaseQuarantine
     | SetCallback
-    | Approve
-    | Decline
-    | Cancel
-    | ResendCallback
 )
+"""What the operator sets up and switches."""
+Act = Operation | Approve | Decline | Cancel | ResendCallback
+"""And what is decided about one withdrawal."""

@@ -14,6 +14,7 @@ from penstock.core.acts import (
     CreditDeposit,
     FreezeAccount,
     FreezeKey,
+    Operation,
     RecordOpening,
     ReleaseQuarantine,
     RemoveBookEntry,
@@ -49,21 +50,6 @@ from penstock.engine.rows import (
 from penstock.engine.rules import HOUSE_ACCOUNT, TRANSFER_REFERENCE, Decision, Moment, Rules
 from penstock.engine.sending_rows import AuditRow, ControlRow, LaneRow
 from penstock.engine.snapshot import Needs, Snapshot
-
-Operation = (
-    CreateAccount
-    | CreateKey
-    | AddBookEntry
-    | RemoveBookEntry
-    | CreditDeposit
-    | SetDepositAddress
-    | FreezeAccount
-    | FreezeKey
-    | SetControl
-    | RecordOpening
-    | ReleaseQuarantine
-    | SetCallback
-)
 
 
 def need_operation(command: Operation, needs: Needs) -> None:  # noqa: C901, PLR0912 - a table
