@@ -139,7 +139,8 @@ class Writer:
                 self._expected = len(taken) + len(self._queue)
                 deliver(taken, outcomes)
                 point("store.answered")
-            if self._closing:
+            # Before `_closing` was set, more may have come behind the last batch.
+            if self._closing and not self._queue:
                 return
 
     def _gather(self) -> None:
