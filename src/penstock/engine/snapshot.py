@@ -12,9 +12,19 @@ from typing import Any, ClassVar, TypeVar, cast
 
 from penstock.core.commands import RecipientKind
 from penstock.core.ids import AccountId
+from penstock.core.states import State
 from penstock.engine.row import Row
 from penstock.engine.row_types import ROW_TYPES
-from penstock.engine.rows import AccountRow, ApiKeyRow, BalanceRow, BookRow, CounterRow, QuotaRow
+from penstock.engine.rows import (
+    AccountRow,
+    ApiKeyRow,
+    BalanceRow,
+    BookRow,
+    ChallengeRow,
+    CounterRow,
+    QuotaRow,
+    WithdrawalRow,
+)
 from penstock.engine.sending_rows import AttemptRow, ControlRow
 
 Key = tuple[int | str, ...]
@@ -48,6 +58,8 @@ class Needs:
 KEPT_TYPES: tuple[type[Row], ...] = (AccountRow, ApiKeyRow, BalanceRow, QuotaRow, CounterRow, ControlRow)
 """Rows asked for again and again, by every withdrawal of an account."""
 KEPT_ROWS_MAX = 100_000
+AWAITED_MAX = 50_000
+"""Quotes that are kept until they are answered: some 60 MB."""
 WRITE_ONLY_TYPES = tuple(row_type for row_type in ROW_TYPES if row_type.WRITE_ONLY)
 
 
@@ -55,33 +67,49 @@ class Snapshot:
     """Rows by primary key, and the three other look-ups; rows decided in this batch replace loaded ones.
 
     A store whose database nobody else writes may use one snapshot for many batches: `begin` then keeps the rows of
-    KEPT_TYPES and the address book, which are by construction what the last commit wrote. Whenever that is not
-    certain, `forget`.
+    KEPT_TYPES, the address book, and the quotes that wait for an answer, which are by construction what the last commit
+    wrote. Whenever that is not certain, `forget`.
     """
 
-    __slots__ = ("_attempts_at", "_book", "_recipients", "_rows", "appended", "changed")
+    __slots__ = ("_attempts_at", "_awaited", "_book", "_recipients", "_rows", "appended", "changed")
 
     def __init__(self) -> None:
         self._rows: dict[type[Row], dict[Key, Row | None]] = {}
         self._book: dict[tuple[int, str], dict[int, BookRow]] = {}
+        self.changed: dict[type[Row], dict[Key, Row]] = {}
         self.forget()
 
     def forget(self) -> None:
         """Know nothing any more."""
         self._rows = {row_type: {} for row_type in ROW_TYPES}
         self._book = {}
+        self._awaited: dict[type[Row], dict[Key, Row]] = {ChallengeRow: {}, WithdrawalRow: {}}
+        self.changed = {}
         self.begin()
 
     def begin(self) -> None:
         """Start a batch: forget what was decided, and all that is not worth keeping."""
+        self._keep_awaited()
         kept = {row_type: self._rows[row_type] for row_type in KEPT_TYPES}
         if len(self._book) + sum(map(len, kept.values())) > KEPT_ROWS_MAX:
             kept, self._book = {}, {}
         self._rows = {row_type: kept.get(row_type, {}) for row_type in ROW_TYPES}
         self._recipients: dict[tuple[RecipientKind, str], AccountId | None] = {}
         self._attempts_at: dict[tuple[str, str, int], dict[int, AttemptRow]] = {}
-        self.changed: dict[type[Row], dict[Key, Row]] = {}
+        self.changed = {}
         self.appended: dict[type[Row], list[Row]] = {row_type: [] for row_type in WRITE_ONLY_TYPES}
+
+    def _keep_awaited(self) -> None:
+        """Of what was written, keep what its customer is to answer soon."""
+        if len(self._awaited[ChallengeRow]) > AWAITED_MAX:
+            self._awaited = {ChallengeRow: {}, WithdrawalRow: {}}
+        for row_type, awaited in self._awaited.items():
+            waits = _WAITS[row_type]
+            for key, row in self.changed.get(row_type, {}).items():
+                if waits(row):
+                    awaited[key] = row
+                elif key in awaited:
+                    del awaited[key]
 
     def writes(self, row_type: type[Row]) -> Collection[Row]:
         """What the batch's decisions wrote of this type, the last version of each row."""
@@ -152,7 +180,10 @@ class Snapshot:
 
     def known(self, row_type: type[R], *key: int | str) -> R | None:
         """Like `get`, but None also where it was not loaded: for collecting further needs only."""
-        return cast("R | None", self._rows[row_type].get(key))
+        table = self._rows[row_type]
+        if key not in table and row_type in self._awaited and key in self._awaited[row_type]:
+            table[key] = self._awaited[row_type][key]
+        return cast("R | None", table.get(key))
 
     def book(self, account_id: int, address: str) -> Iterable[BookRow]:
         """The account's entries for this very address, removed ones included."""
@@ -214,6 +245,12 @@ class Snapshot:
         AttemptRow: _follow_attempt,
         AccountRow: _name_recipient,
     }
+
+
+_WAITS: dict[type[Row], Callable[[Any], bool]] = {
+    ChallengeRow: lambda challenge: not challenge.closed,
+    WithdrawalRow: lambda withdrawal: withdrawal.state is State.CHALLENGED,
+}
 
 
 def _unknown(wanted: set[K], known: Container[K]) -> set[K]:
