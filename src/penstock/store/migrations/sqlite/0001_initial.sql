@@ -54,7 +54,8 @@ CREATE TABLE quotas (
     account_id INTEGER NOT NULL,
     day INTEGER NOT NULL,
     used_sat INTEGER NOT NULL CHECK (used_sat >= 0),
-    PRIMARY KEY (account_id, day)
+    -- The day leads: today's quotas then share few pages, however many days are behind them.
+    PRIMARY KEY (day, account_id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE postings (
