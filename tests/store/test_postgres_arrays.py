@@ -126,25 +126,39 @@ def migrated() -> Iterator[Session]:
         made.close()
 
 
-def test_an_update_changes_the_rows_that_are_there_and_makes_none(migrated: Session) -> None:
-    def account(at: int, *, frozen: bool) -> AccountRow:
-        return AccountRow(AccountId(at), str(at), None, None, None, True, frozen, UnixMs(0))
+def _account(at: int, number: str = "", *, frozen: bool = False) -> AccountRow:
+    return AccountRow(AccountId(at), number or str(at), None, None, None, True, frozen, UnixMs(0))
 
+
+def test_an_update_changes_the_rows_that_it_names(migrated: Session) -> None:
     known = table(AccountRow)
     migrated.ask([("BEGIN", ())])
     answers = migrated.ask(
         [
-            known.insert([account(1, frozen=False), account(2, frozen=False)]),
-            known.update([account(2, frozen=True), account(3, frozen=True)]),
+            known.insert([_account(1), _account(2), _account(3)]),
+            known.update([_account(3, frozen=True), _account(2, frozen=True)]),
             known.by_keys([(1,), (2,), (3,)], lock=True),
         ]
     )
-    assert [answer.count for answer in answers] == [2, 1, 2]
     assert [known.decode(row) for row in answers[2].rows] == [
-        account(1, frozen=False),
-        account(2, frozen=True),
+        _account(1),
+        _account(2, frozen=True),
+        _account(3, frozen=True),
     ]
     migrated.roll_back()
+
+
+@pytest.mark.parametrize("missing", [[3], [3, 4], [2, 2]])
+def test_an_update_that_does_not_find_every_row_keeps_its_transaction_from_being_committed(
+    migrated: Session, missing: list[int]
+) -> None:
+    known = table(AccountRow)
+    migrated.ask([("BEGIN", ())])
+    changed = [_account(at, frozen=True) for at in (1, *missing)]
+    with pytest.raises(errors.InvalidTextRepresentation, match="not all are there, but only"):
+        migrated.commit([known.insert([_account(1), _account(2)]), known.update(changed)])
+    migrated.roll_back()
+    assert migrated.ask([known.by_keys([(1,), (2,), (3,)])])[0].rows == []
 
 
 def test_a_row_that_cannot_be_written_spoils_its_transaction_and_not_the_connection(
@@ -152,14 +166,10 @@ def test_a_row_that_cannot_be_written_spoils_its_transaction_and_not_the_connect
 ) -> None:
     known = table(AccountRow)
 
-    def account(at: int, number: str) -> AccountRow:
-        return AccountRow(AccountId(at), number, None, None, None, True, False, UnixMs(0))
-
     for spoilt, refusal in (("a\0b", errors.DataError), ("\ud800", UnicodeEncodeError)):
         migrated.ask([("BEGIN", ())])
         with pytest.raises(refusal):
-            # The first is on its way to the server before the second is looked at.
-            migrated.ask([known.insert([account(1, "one")]), known.insert([account(2, spoilt)])])
+            migrated.ask([known.insert([_account(1, "one")]), known.insert([_account(2, spoilt)])])
         migrated.roll_back()
         assert migrated.ask([known.by_keys([(1,), (2,)])])[0].rows == []
 

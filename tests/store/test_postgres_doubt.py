@@ -110,9 +110,9 @@ class _Killed(Session):
         self.killing.strike("ask", self)
         return super().ask(statements)
 
-    def commit(self) -> None:
+    def commit(self, statements: Sequence[Statement] = ()) -> None:
         self.killing.strike("commit", self)
-        super().commit()
+        super().commit(statements)
 
 
 @pytest.mark.parametrize(

@@ -234,7 +234,11 @@ def _key(row_type: type[Row]) -> tuple[int | str, ...]:
 
 def _check_found_by(index: str, columns: Sequence[str], plan: list[str]) -> None:
     """Nothing but one look into `index` for each key, or one for all of them."""
-    looks = [at for at, line in enumerate(plan) if "Scan" in line and " Scan on w" not in line]
+    looks = [
+        at
+        for at, line in enumerate(plan)
+        if "Scan" in line and not line.endswith((" Scan on w", " on changed"))
+    ]
     assert len(looks) == 1, plan
     assert f"Index Scan using {index}" in plan[looks[0]], plan
     condition = plan[looks[0] + 1]

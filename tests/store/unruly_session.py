@@ -57,25 +57,28 @@ class UnrulySession(Session):
         self._chaos = chaos
 
     def ask(self, statements: Sequence[Statement]) -> list[Answer]:
-        at = self._chaos.strike_at(len(statements))
-        if at is None:
-            return super().ask(statements)
-        super().ask([*statements[:at], _RAISE, *statements[at:]])
-        raise AssertionError("the made-up error was not raised")
+        return super().ask(self._struck(statements))
 
-    def commit(self) -> None:
+    def commit(self, statements: Sequence[Statement] = ()) -> None:
+        # With one made up behind the last of them, COMMIT is already on its way when it fails.
+        statements = self._struck(statements)
         match self._chaos.fate():
             case "serialization failure":
+                super().ask(statements)
                 raise errors.SerializationFailure("made up at COMMIT")
             case "done, answer lost":
-                super().commit()
+                super().commit(statements)
                 self.close()
                 raise CommitInDoubt("08007: made up")
             case "done, answer unknown":
-                super().commit()
+                super().commit(statements)
                 raise CommitInDoubt("40003: made up")
             case "not done, answer lost":
                 self.close()
                 raise CommitInDoubt("08006: made up")
             case _:
-                super().commit()
+                super().commit(statements)
+
+    def _struck(self, statements: Sequence[Statement]) -> list[Statement]:
+        at = self._chaos.strike_at(len(statements))
+        return [*statements] if at is None else [*statements[:at], _RAISE, *statements[at:]]

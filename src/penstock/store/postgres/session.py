@@ -9,25 +9,23 @@ is where other threads take the interpreter away, so here a round trip has one o
 from __future__ import annotations
 
 import select
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
 import psycopg
 from psycopg import errors
 from psycopg.adapt import Transformer
-from psycopg.pq import ExecStatus
+from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 
 from penstock.store.deciding import CommitInDoubt
 from penstock.store.tables import Value
 
-Statement = tuple[str, Iterable[str]]
-"""SQL with the marks $1, $2, ..., and the text that each stands for. Text that is made only as it is asked for is made
-while the server runs the statements before.
-"""
+Statement = tuple[str, Sequence[str]]
+"""SQL with the marks $1, $2, ..., and the text that each stands for."""
 Row = tuple[Value, ...]
 
 
@@ -38,6 +36,16 @@ class Answer:
     rows: list[Row]
     count: int
     tag: str
+
+
+@dataclass(slots=True)
+class _Sent:
+    """prepares: for each command that was sent the SQL that it prepares, "" where it runs what is prepared. names: by
+    SQL, of what is prepared.
+    """
+
+    prepares: list[str] = field(default_factory=list)
+    names: dict[str, bytes] = field(default_factory=dict)
 
 
 class Session:
@@ -65,55 +73,35 @@ class Session:
 
     def ask(self, statements: Sequence[Statement]) -> list[Answer]:
         """Run statements one after the other, in one round trip. After an error none of the later ones has run."""
-        # For each command that is sent the SQL that it prepares, "" where it runs what is prepared.
-        prepares: list[str] = []
-        names: dict[str, bytes] = {}
-        unmade: Exception | None = None
-        with self._exchange() as pgconn:
-            for sql, values in statements:
-                try:
-                    bound = [_encoded(text) for text in values]
-                except Exception as error:  # noqa: BLE001 - raised below, when the two ends are in step again
-                    unmade = error
-                    break
-                name = self._names.get(sql) or names.get(sql)
-                if name is None:
-                    name = names[sql] = f"s{next(self._numbers)}".encode()
-                    pgconn.send_prepare(name, sql.encode())
-                    prepares.append(sql)
-                pgconn.send_query_prepared(name, bound)
-                prepares.append("")
-                if not isinstance(values, list | tuple):
-                    pgconn.flush()
-            self._send(pgconn)
-            results = self._received(pgconn, len(prepares))
-        for sql, result in zip(prepares, results, strict=True):
-            if sql and result.status == ExecStatus.COMMAND_OK:
-                self._names[sql] = names[sql]
-        if unmade is not None:
-            raise unmade
-        for result in results:
-            if result.status == ExecStatus.FATAL_ERROR:
-                raise errors.error_from_result(result, encoding="utf-8")
-        return [self._answer(result) for sql, result in zip(prepares, results, strict=True) if not sql]
+        answers, error = self._run(statements)
+        if error is not None:
+            raise error
+        return answers
 
-    def commit(self) -> None:
-        """End the transaction; what it wrote is durable then.
+    def commit(self, statements: Sequence[Statement] = ()) -> None:
+        """Run statements and end the transaction behind them, in one round trip; what it wrote is durable then.
 
-        Raises a psycopg error that `is_definite`: nothing was committed. Else CommitInDoubt, also where the commit
-        came with a warning: it was not waited for until the standby had it.
+        Raises what a statement failed with, or a psycopg error of COMMIT that `is_definite`: nothing was committed.
+        Else CommitInDoubt: where the connection was lost, whatever had been answered until then; and where the commit
+        came with a warning, for it was not waited for until the standby had it.
         """
         self._warnings.clear()
         try:
-            (done,) = self.ask([("COMMIT", ())])
-        except psycopg.Error as error:
-            if not self.is_lost and is_definite(error):
+            answers, error = self._run([*statements, ("COMMIT", ())])
+        except Exception as lost:
+            if isinstance(lost.__cause__, errors.IdleInTransactionSessionTimeout):
+                # The server's last word: it had ended the transaction before any of this came.
                 raise
-            raise CommitInDoubt(f"{error.sqlstate}: {error}") from error
+            raise CommitInDoubt(str(lost)) from lost
+        if error is not None:
+            # Behind an error nothing is run, and so not COMMIT; unless the server does not know itself.
+            if is_definite(error) or (len(answers) < len(statements) and not is_unknown(error)):
+                raise error
+            raise CommitInDoubt(f"{_state(error)}: {error}") from error
         if self._warnings:
             raise CommitInDoubt(self._warnings[0])
-        if done.tag != "COMMIT":
-            raise errors.InFailedSqlTransaction(f"COMMIT was answered with {done.tag}")
+        if answers[-1].tag != "COMMIT":
+            raise errors.InFailedSqlTransaction(f"COMMIT was answered with {answers[-1].tag}")
 
     def roll_back(self) -> None:
         if not self.is_lost:
@@ -121,6 +109,31 @@ class Session:
 
     def close(self) -> None:
         self._connection.close()
+
+    def _run(self, statements: Sequence[Statement]) -> tuple[list[Answer], Exception | None]:
+        """Run statements in one round trip: the answers of those that ran, and what the next one failed with.
+
+        Raises psycopg's OperationalError when the connection is lost.
+        """
+        sent, failed = _Sent(), None
+        with self._exchange() as pgconn:
+            try:
+                failed = self._send(pgconn, statements, sent)
+            except psycopg.OperationalError:
+                # Where the connection is lost, first to what the server has said about it.
+                if pgconn.status != ConnStatus.BAD:
+                    raise
+            results = self._received(pgconn, len(sent.prepares))
+        answers: list[Answer] = []
+        for sql, result in zip(sent.prepares, results, strict=True):
+            if result.status == ExecStatus.FATAL_ERROR:
+                failed = _error(result)
+                break
+            if sql:
+                self._names[sql] = sent.names[sql]
+            else:
+                answers.append(self._answer(result))
+        return answers, failed
 
     @contextmanager
     def _exchange(self) -> Generator[PGconn]:
@@ -134,26 +147,47 @@ class Session:
             self._connection.close()
             raise
 
-    def _send(self, pgconn: PGconn) -> None:
-        """Send all that libpq has kept back so far, and a Sync: in one piece, as far as the socket takes it."""
+    def _send(self, pgconn: PGconn, statements: Sequence[Statement], sent: _Sent) -> Exception | None:
+        """Send statements and a Sync, in one piece as far as the socket takes it. Returns why one could not be made;
+        then neither it nor any behind it was sent.
+        """
+        failed: Exception | None = None
+        for sql, values in statements:
+            try:
+                bound = [_encoded(text) for text in values]
+            except Exception as error:  # noqa: BLE001 - raised when the two ends are in step again
+                failed = error
+                break
+            name = self._names.get(sql) or sent.names.get(sql)
+            if name is None:
+                name = sent.names[sql] = f"s{next(self._numbers)}".encode()
+                pgconn.send_prepare(name, sql.encode())
+                sent.prepares.append(sql)
+            pgconn.send_query_prepared(name, bound)
+            sent.prepares.append("")
         pgconn.pipeline_sync()
         while pgconn.flush():
             # The server may have to get rid of answers before it takes more.
             ((_, ready),) = self._poll(select.POLLIN | select.POLLOUT)
             if ready & ~select.POLLOUT:
                 pgconn.consume_input()
+        return failed
 
     def _received(self, pgconn: PGconn, count: int) -> list[PGresult]:
         """The result of each of `count` commands, once the Sync behind them was answered.
 
-        Raises OperationalError when the connection is lost.
+        Raises OperationalError when the connection is lost; its cause is what the server said last, if it did.
         """
         results: list[PGresult] = []
         ended = False
         while True:
             while pgconn.is_busy():
                 self._poll(select.POLLIN)
-                pgconn.consume_input()
+                try:
+                    pgconn.consume_input()
+                except psycopg.OperationalError:
+                    # What comes next says so in its turn, behind what the server has said before.
+                    break
             result = pgconn.get_result()
             if result is not None:
                 if result.status == ExecStatus.PIPELINE_SYNC:
@@ -162,7 +196,8 @@ class Session:
                 results.append(result)
             elif ended:
                 # Once behind each result, and again only where nothing will follow any more.
-                raise errors.OperationalError("the connection was lost")
+                said = [_error(each) for each in results if each.status == ExecStatus.FATAL_ERROR]
+                raise errors.OperationalError("the connection was lost") from (said[0] if said else None)
             ended = result is None
 
     def _poll(self, events: int) -> list[tuple[int, int]]:
@@ -185,14 +220,27 @@ class Session:
             self._warnings.append(f"{notice.sqlstate}: {notice.message_primary}")
 
 
-def is_definite(error: psycopg.Error) -> bool:
+def is_definite(error: Exception) -> bool:
     """Whether an error answered to COMMIT says that nothing was committed.
 
-    Serialization failure, deadlock, and a constraint checked late. Not among them: 40003 and 08007, by which servers
-    say that they do not know themselves.
+    Serialization failure, deadlock, and a constraint checked late.
     """
-    state = error.sqlstate or ""
+    state = _state(error)
     return state in {"40001", "40P01"} or state.startswith("23")
+
+
+def is_unknown(error: Exception) -> bool:
+    """Whether an error says that its sender, which may be a proxy, does not know what became of the transaction."""
+    state = _state(error)
+    return state == "40003" or state.startswith("08")
+
+
+def _error(result: PGresult) -> psycopg.Error:
+    return errors.error_from_result(result, encoding="utf-8")
+
+
+def _state(error: Exception) -> str:
+    return (error.sqlstate or "") if isinstance(error, psycopg.Error) else ""
 
 
 def _encoded(text: str) -> bytes:
