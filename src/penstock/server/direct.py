@@ -16,6 +16,7 @@ import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from penstock.server.heads import PlainHead
+from penstock.store.link.told import Told
 from penstock.venues.venue import Headers, Reply
 
 Made = tuple[Reply, Headers]
@@ -24,8 +25,10 @@ Made = tuple[Reply, Headers]
 Answering = Coroutine[Any, Any, Made]
 """What makes a reply. May wait for futures and for nothing else: no timeout, no name, because there is no task."""
 
-Direct = Callable[[PlainHead, bytes, str], Answering | None]
-"""(head, body, the peer's address) to what answers, None for what is not answered directly. Must not raise."""
+Direct = Callable[[PlainHead, bytes, str], Answering | Made | None]
+"""(head, body, the peer's address) to what answers, or to the answer; None for what is not answered directly. Must not
+raise.
+"""
 
 LINES_KEPT = 64
 
@@ -107,7 +110,10 @@ class Running:
             return
         # What a future asks of whoever awaits it: asyncio.Task does the same.
         waits_for._asyncio_future_blocking = False  # pyright: ignore[reportPrivateUsage]
-        waits_for.add_done_callback(self.step)
+        if isinstance(waits_for, Told):  # an answer goes out before further requests are read
+            waits_for.at_once = self.step
+        else:
+            waits_for.add_done_callback(self.step)
 
     def cancel(self, msg: str | None = None) -> None:
         """Give the request up where it waits; it is then finished as failed."""
