@@ -82,9 +82,7 @@ def test_an_ordinary_message_reads_as_the_parser_behind_reads_it(
     parsed = Parsed(head + body)
     path, _, query = plain.target.partition(b"?")
     assert (plain.method, path, query) == (parsed.parser.get_method(), parsed.path, parsed.query)
-    assert plain.headers == parsed.headers
-    assert plain.by_name == dict(parsed.headers)
-    assert len(plain.by_name) == len(plain.headers)
+    assert list(plain.by_name.items()) == parsed.headers
     assert (head + body)[plain.size :] == parsed.body
     assert HeadReader(Limits(), SingleHeaders()).read(bytearray(head)) is not None
     kept = keeps_alive(plain)
@@ -155,17 +153,21 @@ def test_an_answer_is_written_whole_and_no_header_can_bring_another_line() -> No
 
 @dataclass
 class Direct:
-    """Answers POSTs with what came; what it waits for is set from the test's thread."""
+    """Answers POSTs with what came, "busy" at once; what it waits for is set from the test's thread."""
 
     asked: list[tuple[bytes, bytes, str]] = field(default_factory=list)
     ended: list[bytes] = field(default_factory=list)
     begun: threading.Event = field(default_factory=threading.Event)
     go_on: threading.Event = field(default_factory=threading.Event)
 
-    def __call__(self, head: PlainHead, body: bytes, client_ip: str) -> Coroutine[Any, Any, Made] | None:
+    def __call__(
+        self, head: PlainHead, body: bytes, client_ip: str
+    ) -> Coroutine[Any, Any, Made] | Made | None:
         if head.method != b"POST":
             return None
         self.asked.append((head.target, body, client_ip))
+        if body == b"busy":
+            return Reply(503, JSON, b"come again"), ()
         return self._answering(body)
 
     async def _answering(self, body: bytes) -> Made:
@@ -228,6 +230,30 @@ def test_one_connection_takes_both_ways_in_any_order(both: tuple[Served, Direct]
     assert [ask[1] for ask in direct.asked] == [b"ab", b"cd", b"turns", b"cd"]
     assert {(ask[0], ask[2]) for ask in direct.asked} == {(target, "127.0.0.1")}
     assert [method for method, _, _ in served.app.calls] == ["GET", "POST"] * 2
+
+
+def test_a_request_turned_away_leaves_the_connection_in_step(both: tuple[Served, Direct]) -> None:
+    busy = post(b"busy")
+    with closing(both[0].connect()) as connection:
+        for segments in ([busy], [busy[:-4], busy[-4:]], [busy]):
+            for segment in segments:
+                connection.sendall(segment)
+                if segment is not segments[-1]:
+                    both[0].exchange(get(H, b"Connection: close"))  # so the server has read it by itself
+            answer = one_answer(connection)
+            assert (status(answer), body_of(answer)) == (503, b"come again")
+            assert b"connection: close" not in answer
+            connection.sendall(post(b"ab"))
+            assert body_of(one_answer(connection)) == b"abab"
+        connection.sendall(busy + post(b"ab"))
+        turned_away, _, refused = to_the_end(connection).partition(b"come again")
+        assert (status(turned_away), status(refused)) == (503, 400)
+
+
+def test_a_client_turned_away_that_asks_to_close_is_obeyed(both: tuple[Served, Direct]) -> None:
+    answer = both[0].exchange(post(b"busy", b"Connection: close"))
+    assert (status(answer), body_of(answer)) == (503, b"come again")
+    assert b"\r\nconnection: close\r\n" in answer
 
 
 def test_a_client_that_asks_to_close_is_obeyed(both: tuple[Served, Direct]) -> None:

@@ -33,7 +33,7 @@ async def directly(world: World, asked: Asked) -> Answer | None:
     answering = world.gate.answers(head_of(asked), asked.body, asked.ip)
     if answering is None:
         return None
-    made, extra = await answering
+    made, extra = answering if isinstance(answering, tuple) else await answering
     return Answer(made.status, made.body.decode(), dict(extra).get(b"usage", b"").decode())
 
 

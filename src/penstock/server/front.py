@@ -96,6 +96,7 @@ def run(config: FrontConfig) -> None:
         settings.failed_auth_per_minute,
         limit_by_ip=settings.limit_by_ip,
         in_flight_max=settings.in_flight_max,
+        catch_up=store.catch_up,
         counter=None if config.counted_alone else SharedCounter(store.take),
         # Who is alone hears of every change to a key with the outcome of the command that made it.
         keys_kept_ms=None if config.counted_alone else KEPT_MS,

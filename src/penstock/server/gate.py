@@ -25,6 +25,7 @@ from penstock.server.keys import KEPT_MS, KeyDirectory
 from penstock.server.rate import NS_PER_S, GcraLimiter, client_scope
 from penstock.server.refused import RefusedRequests
 from penstock.server.repeats import Outcome, Repeats, request_key
+from penstock.server.room import Room
 from penstock.server.table import RouteTable, Served
 from penstock.store.store import AsyncStore
 from penstock.venues.venue import Ask, Headers, Level, Reply, Request, Route, Usage, Venue
@@ -59,7 +60,8 @@ class Gate:
     limit_by_ip: whether the limits that a venue's routes share are counted for each source address. counter: who counts
     requests against the venues' limits; None: this process alone. keys_kept_ms: how long a key is used as it was read
     (server/keys.py). in_flight_max: with so many authenticated requests unanswered, a further one is told at once to
-    come again later, before anything is computed for it, so that no long queue forms.
+    come again later, before anything is computed for it, so that no long queue forms. catch_up: as Room's
+    (server/room.py).
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Gate:
         counter: Counter | None = None,
         keys_kept_ms: int | None = KEPT_MS,
         in_flight_max: int = IN_FLIGHT_MAX,
+        catch_up: Callable[[], None] | None = None,
     ) -> None:
         self._counter: Counter = counter or OwnCounter()
         self._table = RouteTable(venues, limit_by_ip=limit_by_ip)
@@ -84,8 +87,7 @@ class Gate:
         self._readers = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="reader")
         self._verifiers = ThreadPoolExecutor(VERIFIER_THREADS, thread_name_prefix="verifier")
         self._verifying = 0
-        self._in_flight = 0
-        self._in_flight_max = in_flight_max
+        self._room = Room(in_flight_max, clock, catch_up)
         self._failures: tuple[GcraLimiter, GcraLimiter] | None = None
         if failed_auth_per_minute is not None:
             count, period_ns = failed_auth_per_minute, 60 * NS_PER_S
@@ -114,16 +116,27 @@ class Gate:
         await send_reply(send, reply, extra)
         point("intake.answer_handed_over")
 
-    def answers(self, head: PlainHead, body: bytes, client_ip: str) -> Answering | None:
+    def answers(self, head: PlainHead, body: bytes, client_ip: str) -> Answering | Made | None:
         """A Direct (server/direct.py) for every route of every venue."""
         path, _, query = head.target.partition(b"?")
         served = self._table.find(head.method, path)
         if served is None:
             return None
+        if not self._room.is_left():
+            return served.venue.unavailable(served.route), ()
         route, now_ms = served.route, self._clock.now_ms()
         return self._made(
             served,
-            Request(route.method, route.path, query, head.headers, body, client_ip, now_ms, head.by_name),
+            Request(
+                route.method,
+                route.path,
+                query,
+                list(head.by_name.items()),
+                body,
+                client_ip,
+                now_ms,
+                head.by_name,
+            ),
         )
 
     async def _answer(self, scope: Scope_, body: bytes) -> Made:
@@ -148,7 +161,7 @@ class Gate:
 
     async def _made(self, served: Served, request: Request) -> Made:
         point("intake.request_read")
-        if self._in_flight >= self._in_flight_max:
+        if self._room.is_full():
             return served.venue.unavailable(served.route), ()
         try:
             made = await self._serve(served, request)
@@ -181,11 +194,11 @@ class Gate:
             else:
                 point("intake.authenticated")
                 # Not before: verifiers have a queue of their own, which must not keep other venues out.
-                self._in_flight += 1
+                self._room.in_flight += 1
                 try:
                     reply, usage = await self._serve_known(served, request, source, who, asked, now_ms)
                 finally:
-                    self._in_flight -= 1
+                    self._room.in_flight -= 1
         return reply, venue.limit_headers(usage, request.now_ms)
 
     def _understood(

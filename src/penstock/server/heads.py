@@ -131,15 +131,14 @@ _NOT_PLAIN = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"proxy-con
 class PlainHead(NamedTuple):
     """A whole head that is quite ordinary: no name comes twice, nothing frames the body but its length.
 
-    size, content_length: bytes of the head, its empty line included, and of the body. headers: names in lower case, in
-    the order sent; by_name: the same.
+    size, content_length: bytes of the head, its empty line included, and of the body. by_name: the headers, names in
+    lower case, in the order sent.
     """
 
     size: int
     content_length: int
     method: bytes
     target: bytes
-    headers: list[tuple[bytes, bytes]]
     by_name: dict[bytes, bytes]
 
 
@@ -149,20 +148,27 @@ def read_plain_head(segment: bytes, limits: Limits) -> PlainHead | None:
     None says nothing about the head but that `HeadReader` has to decide.
     """
     found = _PLAIN_HEAD.match(segment)
-    if found is None or found.end() > limits.head_bytes_max:
+    if found is None:
         return None
+    size = found.end()
     method, target, lines = found.groups()
-    headers = [(name.lower(), value) for name, value in _FIELD.findall(lines)]
-    values = dict(headers)
-    if len(values) != len(headers) or len(headers) > limits.headers_max:
+    fields = _FIELD.findall(lines)
+    values: dict[bytes, bytes] = {name.lower(): value for name, value in fields}
+    count = len(fields)
+    if len(values) != count or count > limits.headers_max or size > limits.head_bytes_max:
         return None
     host = values.get(b"host")
     if host is None or _HOST.fullmatch(host) is None or not _NOT_PLAIN.isdisjoint(values):
         return None
     length = values.get(b"content-length", b"0")
-    if _LENGTH.fullmatch(length) is None or int(length) > limits.body_bytes_max:
+    if _LENGTH.fullmatch(length) is None:
         return None
-    return PlainHead(found.end(), int(length), method, target, headers, values)
+    content_length = int(length)
+    return (
+        None
+        if content_length > limits.body_bytes_max
+        else PlainHead(size, content_length, method, target, values)
+    )
 
 
 class HeadReader:

@@ -86,6 +86,8 @@ class StrictProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # as uvicorn's
         super().connection_made(transport)
+        # An answer leaves at once, and not behind all requests that came in the same turn of the loop.
+        transport.set_write_buffer_limits(high=0)
         self._client_ip = self.client[0] if self.client else ""
         if len(self.connections) > self.limits.connections_max:
             self._refuse(TOO_MANY)
@@ -184,6 +186,9 @@ class StrictProtocol(HttpToolsProtocol):
         if answering is None:
             return False
         self._keep_alive = keep_alive
+        if isinstance(answering, tuple):
+            self._write_made(answering)
+            return True
         self._running = running = Running(answering, self._answer)
         self.tasks.add(running)  # pyright: ignore[reportArgumentType] - uvicorn counts and cancels them, no more
         running.step()
@@ -194,6 +199,9 @@ class StrictProtocol(HttpToolsProtocol):
         if made is None:
             self._keep_alive = False
             made = _FAILED, ()
+        self._write_made(made)
+
+    def _write_made(self, made: Made) -> None:
         if self.flow.write_paused and not self._gone:
             waiting = self.loop.create_task(self._write_when_read(made))
             self.tasks.add(waiting)
