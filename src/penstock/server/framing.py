@@ -18,8 +18,8 @@ from penstock.server.heads import (
     Limits,
     PlainHead,
     SingleHeaders,
-    read_plain_head,
 )
+from penstock.server.layouts import Layout, Layouts
 
 __all__ = ["FramingGuard", "FramingRefusal", "Limits", "Phase", "PlainHead", "SingleHeaders"]
 
@@ -45,12 +45,15 @@ class FramingGuard:
     Call `feed` with every segment, `answered` when an answer is out. After each `feed` look at `refusal`:
     when it is set, the connection is to be closed with it, at once if the phase before was not ANSWERING and
     no message came out of this call, else after the running answer (the bytes were pipelined).
+    layouts: what all connections have learnt.
     """
 
     __slots__ = (
         "_buffer",
         "_chunks",
         "_head",
+        "_layout",
+        "_layouts",
         "_limits",
         "_reader",
         "_single",
@@ -60,8 +63,10 @@ class FramingGuard:
         "wants_continue",
     )
 
-    def __init__(self, limits: Limits, single_headers: SingleHeaders) -> None:
+    def __init__(self, limits: Limits, single_headers: SingleHeaders, layouts: Layouts | None = None) -> None:
         self._limits = limits
+        self._layouts = layouts or Layouts(limits)
+        self._layout: Layout | None = None  # of the last plain head
         self._single = single_headers
         self._buffer = bytearray()
         self._reader: HeadReader | None = None
@@ -90,7 +95,11 @@ class FramingGuard:
         none is whole. `refusal` is set where these bytes are not let through; they are then forgotten.
         """
         if self.phase is Phase.IDLE:
-            self.plain = plain = read_plain_head(segment, self._limits)
+            layout = self._layout
+            plain = None if layout is None else layout.read(segment)
+            if plain is None:
+                plain, self._layout = self._layouts.read(segment)
+            self.plain = plain
             if plain is not None:
                 if plain.size + plain.content_length == len(segment):
                     self.phase = Phase.ANSWERING

@@ -104,19 +104,22 @@ class Head:
 
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"  # RFC 9110, section 5.6.2
-# Bytes over 0x7F pass in values: a signature header with an "é" in it is for the venue to answer.
-_VALUE = rb"[\t -~\x80-\xff]*+"
 # No "#": a fragment is never sent, and the URL parser behind us would cut it off unseen.
 _TARGET = rb"/[!\"$-~]*+"
 
+BLANKS = rb"[ \t]*+"
+# Bytes over 0x7F pass: a signature header with an "é" in it is for the venue to answer.
+VALUE = rb"[\t -~\x80-\xff]*+"
 # Blanks behind a value are no part of it (RFC 9110, section 5.5), and nobody sends them.
-_PLAIN_HEAD = re.compile(
-    rb"(" + b"|".join(METHODS) + rb") (" + _TARGET + rb") HTTP/1\.1\r\n"
-    rb"((?:" + _TOKEN + rb":" + _VALUE + rb"(?<![ \t])\r\n)++)\r\n"
-)
-_FIELD = re.compile(rb"([^:\n]++):[ \t]*+([^\r]*+)\r\n")
-_HOST = re.compile(rb"(?:[0-9A-Za-z._~%-]++|\[[0-9A-Fa-f:.]++\])(?::[0-9]{1,5})?+")
-_LENGTH = re.compile(rb"0|[1-9][0-9]{0,18}+")
+END_OF_VALUE = rb"(?<![ \t])\r\n"
+REQUEST_LINE = rb"(" + b"|".join(METHODS) + rb") (" + _TARGET + rb") HTTP/1\.1\r\n"
+HOST = rb"(?:[0-9A-Za-z._~%-]++|\[[0-9A-Fa-f:.]++\])(?::[0-9]{1,5})?+"
+LENGTH = rb"(?:0|[1-9][0-9]{0,18}+)"
+
+_PLAIN_HEAD = re.compile(REQUEST_LINE + rb"((?:" + _TOKEN + rb":" + VALUE + END_OF_VALUE + rb")++)\r\n")
+_FIELD = re.compile(rb"([^:\n]++):" + BLANKS + rb"([^\r]*+)\r\n")
+_HOST = re.compile(HOST)
+_LENGTH = re.compile(LENGTH)
 
 _REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([^ ]++) (HTTP/[0-9]\.[0-9])")
 _TARGET_WHOLE = re.compile(_TARGET)

@@ -23,6 +23,7 @@ from penstock.core.points import point
 from penstock.server.direct import Direct, Made, Running, answer_bytes, header_lines, keeps_alive
 from penstock.server.framing import FramingGuard, FramingRefusal, Limits, Phase, PlainHead, SingleHeaders
 from penstock.server.heads import METHODS
+from penstock.server.layouts import Layouts
 from penstock.venues.venue import Reply
 
 RefusalBody = Callable[[int, bytes, str], tuple[bytes, bytes]]
@@ -57,6 +58,7 @@ class StrictProtocol(HttpToolsProtocol):
 
     limits: ClassVar[Limits] = Limits()
     single_headers: ClassVar[SingleHeaders] = SingleHeaders()
+    layouts: ClassVar[Layouts] = Layouts(Limits())
     refusal_body: ClassVar[RefusalBody] = staticmethod(plain_refusal)
     direct: ClassVar[Direct | None] = None
 
@@ -69,7 +71,7 @@ class StrictProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.access_log = False
-        self._guard = FramingGuard(self.limits, self.single_headers)
+        self._guard = FramingGuard(self.limits, self.single_headers, self.layouts)
         self._served = False  # a message has come through
         self._deadline = _NEVER
         self._timer: asyncio.TimerHandle | None = None
@@ -327,6 +329,7 @@ def strict_protocol(
         pass
 
     ConfiguredProtocol.limits = limits
+    ConfiguredProtocol.layouts = Layouts(limits)
     ConfiguredProtocol.refusal_body = staticmethod(refusal_body)
     ConfiguredProtocol.single_headers = single_headers or SingleHeaders()
     ConfiguredProtocol.direct = None if direct is None else staticmethod(direct)
