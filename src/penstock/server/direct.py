@@ -70,7 +70,7 @@ def answer_bytes(made: Made, common: bytes, *, keep_alive: bool) -> bytes:
             common,
             # A venue has a handful of these; those that tell of limits change with every request.
             _kept_lines(reply.headers),
-            header_lines(more),
+            header_lines(more) if more else b"",
             b"content-length: %d\r\n" % len(reply.body),
             b"\r\n" if keep_alive else b"connection: close\r\n\r\n",
             reply.body,
