@@ -202,7 +202,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit_by_ip: count a venue's limits for each source address (Zoomex: 600 requests in 5 s). Behind a proxy all
     customers come from its address; count there instead, and switch it off here.
     in_flight_max: with so many authenticated requests unanswered in one front, a further one is told at once to come
-    again later, in its venue's words.
+    again later, in its venue's words; for a second after that half of it is the limit.
     """
 
     state_dir: str
