@@ -77,22 +77,26 @@ class PostgresTable(Table[R]):
             self._insert += (
                 f" ON CONFLICT ({', '.join(row_type.KEY)}) DO UPDATE SET {self._assigned('excluded')}"
             )
+        self._changing = [at for at, name in enumerate(self.names) if name not in row_type.FIXED]
+        given = _side_by_side(
+            [self._kinds[at] for at in self._changing], [self.names[at] for at in self._changing]
+        )
         # The check is the server's, because COMMIT comes in the same round trip. A cast makes the error: PostgreSQL has
         # no function that raises one.
         self._update = (
             f"WITH changed AS (UPDATE {self.name} t SET {self._assigned('w')} "
             f"FROM (SELECT {given}) w WHERE {_wanted(row_type.KEY)} RETURNING 1) "
-            f"SELECT CASE count(*) WHEN cardinality($1::{self._kinds[0]}[]) THEN 0 "
+            f"SELECT CASE count(*) WHEN cardinality($1::{self._kinds[self._changing[0]]}[]) THEN 0 "
             f"ELSE ('not all are there, but only ' || count(*))::bigint END FROM changed"
         )
 
     def insert(self, rows: Collection[Row]) -> Statement:
         """Add the rows. A row that is there already raises UniqueViolation, but for LAST_WORD_WINS."""
-        return self._insert, self._columns_of(rows)
+        return self._insert, self._columns_of(rows, range(len(self.names)))
 
     def update(self, rows: Collection[Row]) -> Statement:
-        """Replace all that is not the key. Unless every row is there it fails with InvalidTextRepresentation."""
-        return self._update, self._columns_of(rows)
+        """Replace all but key and FIXED columns. Unless every row is there it fails with InvalidTextRepresentation."""
+        return self._update, self._columns_of(rows, self._changing)
 
     def by_keys(self, keys: Iterable[Key], *, lock: bool = False) -> Statement:
         """The rows with these primary keys; locked in the order of their keys, if so wanted."""
@@ -125,11 +129,12 @@ class PostgresTable(Table[R]):
         return f"SELECT {columns} FROM {source} JOIN {self.name} t ON {_wanted(names)}{end}", arrays
 
     def _assigned(self, source: str) -> str:
-        return ", ".join(f"{name} = {source}.{name}" for name in self.names if name not in self.row_type.KEY)
+        kept = {*self.row_type.KEY, *self.row_type.FIXED}
+        return ", ".join(f"{name} = {source}.{name}" for name in self.names if name not in kept)
 
-    def _columns_of(self, rows: Collection[Row]) -> list[str]:
-        columns = zip(*map(msgspec.structs.astuple, rows), strict=True)
-        return [literal(kind, column) for kind, column in zip(self._kinds, columns, strict=True)]
+    def _columns_of(self, rows: Collection[Row], wanted: Iterable[int]) -> list[str]:
+        columns = list(zip(*map(msgspec.structs.astuple, rows), strict=True))
+        return [literal(self._kinds[at], columns[at]) for at in wanted]
 
 
 def _wanted(names: Sequence[str]) -> str:

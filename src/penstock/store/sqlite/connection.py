@@ -19,9 +19,9 @@ from penstock.store.unusable import StoreUnusable
 SQLITE_VERSION_MIN = (3, 51, 3)
 BUSY_TIMEOUT_MS = 5_000
 PAGE_BYTES = 2_048
-"""Half of the default: most pages that a withdrawal changes are single entries of account-keyed trees, and the log takes
-whole pages. Measured: 14 KB written for each withdrawal, as against 17 with the default at the same CPU time, and 12 with
-half as much at a tenth more of it, for each page costs two calls of the system.
+"""Half of the default: most pages that a withdrawal changes are single entries of account-keyed trees, and the log
+takes whole pages. Measured: 14 KB written for each withdrawal, as against 17 with the default at the same CPU time, and
+12 with half as much at a tenth more of it, for each page costs two calls of the system.
 """
 WAL_AUTOCHECKPOINT_PAGES = 8_000
 CACHE_KIB = 16_384
