@@ -168,6 +168,9 @@ class Direct:
         self.asked.append((head.target, body, client_ip))
         if body == b"busy":
             return Reply(503, JSON, b"come again"), ()
+        if body == b"holds the loop":
+            self.begun.set()
+            return Reply(201 if self.go_on.wait(5) else 500, JSON, b""), ()
         return self._answering(body)
 
     async def _answering(self, body: bytes) -> Made:
@@ -248,6 +251,28 @@ def test_a_request_turned_away_leaves_the_connection_in_step(both: tuple[Served,
         connection.sendall(busy + post(b"ab"))
         turned_away, _, refused = to_the_end(connection).partition(b"come again")
         assert (status(turned_away), status(refused)) == (503, 400)
+
+
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+def test_an_answer_leaves_before_the_next_request_of_the_same_turn_is_looked_at(loop: str) -> None:
+    with (
+        direct_serving(loop=loop) as (served, direct),
+        closing(served.connect()) as before,
+        closing(served.connect()) as first,
+        closing(served.connect()) as second,
+    ):
+        for connection in (before, first, second):  # so that all of them are read in one turn below
+            connection.sendall(post(b"ab"))
+            assert status(one_answer(connection)) == 201
+        before.sendall(post(b"holds the loop"))
+        assert direct.begun.wait(5)
+        first.sendall(post(b"busy"))
+        second.sendall(post(b"holds the loop"))
+        direct.go_on.set()
+        direct.go_on.clear()
+        assert status(one_answer(first)) == 503
+        direct.go_on.set()
+        assert [status(one_answer(before)), status(one_answer(second))] == [201, 201]
 
 
 def test_a_client_turned_away_that_asks_to_close_is_obeyed(both: tuple[Served, Direct]) -> None:
