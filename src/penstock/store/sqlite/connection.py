@@ -29,6 +29,9 @@ CACHE_KIB = 16_384
 moment (balance_nonroot in btree.c), and the commit then walks all of the cache for pages beyond the file's end: with
 64 MiB of small pages that was a quarter of a writer's CPU time, until the file is larger than that gigabyte.
 """
+LARGE_CACHE_KIB = 65_536
+"""For a file that is larger when it is opened: the pages where thousands of accounts write are then kept."""
+LARGE_BYTES = 2**30
 STATEMENTS_KEPT = 512
 """As many as apsw allows. Each row that is written takes a place in its ring of prepared statements, so that the
 default of 100 forgets all other statements in every batch.
@@ -73,7 +76,8 @@ def open_writer(path: Path, vfs: str | None = None) -> apsw.Connection:
                 f"{path}: PRAGMA {name} is {seen!r} after setting {value}; refusing to run without it"
             )
     connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_AUTOCHECKPOINT_PAGES}")
-    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    size = connection.pragma("page_count") * connection.pragma("page_size")
+    connection.execute(f"PRAGMA cache_size = -{LARGE_CACHE_KIB if size > LARGE_BYTES else CACHE_KIB}")
     connection.execute("PRAGMA temp_store = MEMORY")
     return connection
 
